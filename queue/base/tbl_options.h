@@ -1,0 +1,56 @@
+/* tbl_options.h: every option of the daemon and the command line, one row each; see option.h.
+ * X(symbol, "section.key", "flag", type, "default", min, max, reload, secret, "help") */
+X(OPT_DATA_DIR, "core.data", "data", OPTION_TEXT, "", 0, 0, false, false,
+  "data directory; default $XDG_DATA_HOME/chasqui, or /var/lib/chasqui for root")
+X(OPT_CONFIG, "core.config", "config", OPTION_TEXT, "", 0, 0, false, false, "configuration file (INI)")
+X(OPT_LOG_LEVEL, "log.level", "log-level", OPTION_TEXT, "info", 0, 0, true, false, "debug, info, warn or error")
+X(OPT_LOG_FORMAT, "log.format", "log-format", OPTION_TEXT, "keyvalue", 0, 0, true, false, "keyvalue or json")
+X(OPT_LISTEN, "http.listen", "listen", OPTION_TEXT, "127.0.0.1:8080", 0, 0, false, false,
+  "HOST:PORT to serve; port 0 picks a free one")
+X(OPT_HTTP_THREADS, "http.threads", "http-threads", OPTION_INT, "1", 1, 64, false, false, "HTTP event-loop threads")
+X(OPT_HTTP_HEAD_TIME, "http.head_timeout", "http-head-timeout", OPTION_TIME, "10s", 100, 600000, false, false,
+  "deadline for a request's head")
+X(OPT_HTTP_BODY_TIME, "http.body_timeout", "http-body-timeout", OPTION_TIME, "30s", 100, 3600000, false, false,
+  "deadline for a request's body, plus 1 s for each 64 KiB")
+X(OPT_HTTP_IDLE_TIME, "http.idle_timeout", "http-idle-timeout", OPTION_TIME, "75s", 100, 3600000, false, false,
+  "keep-alive connections close after this silence")
+X(OPT_HTTP_CONNECTIONS, "http.connections", "http-connections", OPTION_INT, "10000", 1, 1000000, false, false,
+  "most open connections")
+X(OPT_HTTP_BODY_MAX, "http.body_max", "http-body-max", OPTION_SIZE, "1MiB", 1024, 1073741824, false, false,
+  "largest JSON body of the API")
+X(OPT_HOOK_BODY_MAX, "http.hook_body_max", "http-hook-body-max", OPTION_SIZE, "4MiB", 1024, 1073741824, false, false,
+  "largest body of a platform webhook")
+X(OPT_PUBLIC_URL, "http.public_url", "public-url", OPTION_TEXT, "", 0, 0, true, false,
+  "the base URL that the outside world uses, if not http://LISTEN")
+X(OPT_ALLOW_PRIVATE, "net.allow_private_networks", "allow-private-networks", OPTION_BOOL, "false", 0, 0, false, false,
+  "let customers' URLs (webhooks, model servers) reach private and loopback addresses")
+X(OPT_ALLOW_CIDRS, "net.allow", "allow-private", OPTION_TEXT, "", 0, 0, false, false,
+  "comma-separated address ranges that customers' URLs may reach although private")
+X(OPT_MAP_SIZE, "store.map_size", "store-map-size", OPTION_SIZE, "64GiB", 1048576, 17592186044416, false, false,
+  "address space reserved for the store's map; the file grows only as it is used")
+X(OPT_STORE_BACKLOG, "store.backlog", "store-backlog", OPTION_INT, "4096", 16, 1000000, false, false,
+  "change-sets that may wait for the committer before new ones are refused")
+X(OPT_STORE_RESERVE, "store.disk_reserve", "store-disk-reserve", OPTION_SIZE, "64MiB", 0, 1099511627776, true, false,
+  "platform webhooks are refused with 503 while the file system has less free space")
+X(OPT_WORKERS, "jobs.workers", "workers", OPTION_INT, "1", 1, 64, false, false, "worker threads that run jobs")
+X(OPT_JOBS_IN_FLIGHT, "jobs.in_flight", "jobs-in-flight", OPTION_INT, "256", 1, 100000, false, false,
+  "jobs one worker may have under way")
+X(OPT_GRAPH_URL, "whatsapp.graph_url", "whatsapp-graph-url", OPTION_TEXT, "https://graph.facebook.com", 0, 0, false,
+  false, "base URL of the WhatsApp Cloud API, unless the channel names its own")
+X(OPT_GRAPH_VERSION, "whatsapp.graph_version", "whatsapp-graph-version", OPTION_TEXT, "v26.0", 0, 0, false, false,
+  "Graph API version, unless the channel names its own")
+X(OPT_DOUBT_GRACE, "send.doubt_grace", "send-doubt-grace", OPTION_TIME, "45s", 0, 3600000, true, false,
+  "how long a send whose outcome is unknown waits for its status before it is tried once more")
+X(OPT_REPLY_MAX_AGE, "agent.reply_max_age", "reply-max-age", OPTION_TIME, "15m", 1000, 86400000, true, false,
+  "a customer's message older than this is handed to a person instead of answered")
+X(OPT_QUIET_TIME, "agent.quiet_time", "quiet-time", OPTION_TIME, "1s", 0, 60000, true, false,
+  "wait this long after a customer's last message before answering (bursts get one answer)")
+X(OPT_EVENT_RETRIES, "webhooks.schedule", "webhooks-schedule", OPTION_TEXT,
+  "0,5,300,1800,7200,18000,36000,50400,72000,86400", 0, 0, true, false,
+  "seconds before each attempt of an event delivery, live mode")
+X(OPT_EVENT_RETRIES_TEST, "webhooks.schedule_test", "webhooks-schedule-test", OPTION_TEXT, "0,5,300,1800", 0, 0, true,
+  false, "the same for test mode")
+X(OPT_HOOK_KEEP, "retention.hooks", "retention-hooks", OPTION_TIME, "7d", 60000, 31536000000, true, false,
+  "how long raw platform webhooks are kept for replay")
+X(OPT_EVENT_KEEP, "retention.events", "retention-events", OPTION_TIME, "30d", 60000, 31536000000, true, false,
+  "how long events and delivery attempts are kept")
