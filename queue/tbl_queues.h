@@ -1,0 +1,9 @@
+/* tbl_queues.h: every queue of jobs, one row each.
+ * X(symbol, code, "name", tries, first ms, cap ms, "what one job does"): after `tries` failed attempts the job is buried; the
+ * n-th retry waits first * 2^(n-1), at most cap, with full jitter. Codes are stored, never reuse one. */
+X(QUEUE_INTAKE,  1, "intake",  8,  200,  60000,  "take one raw platform webhook apart")
+X(QUEUE_TURN,    2, "turn",    5,  500,  60000,  "let the agent answer what a customer wrote")
+X(QUEUE_SEND,    3, "send",    10, 1000, 300000, "send one message through its channel")
+X(QUEUE_DELIVER, 4, "deliver", 20, 1000, 60000,  "deliver one event to one endpoint of a customer's app")
+X(QUEUE_SANDBOX, 5, "sandbox", 5,  200,  10000,  "play one step of the simulated platform")
+X(QUEUE_SWEEP,   6, "sweep",   5,  1000, 600000, "drop what retention no longer keeps")
