@@ -30,6 +30,7 @@ KIND(KIND_DEAD,         18, "dead_letter",  "ded",  false) /* buried jobs; writt
 KIND(KIND_LIMIT,        19, "limit",        "",     false) /* hour and day windows of a key */
 KIND(KIND_SETTING,      20, "setting",      "",     false)
 KIND(KIND_QUARANTINE,   21, "quarantine",   "qua",  false) /* an item that could not be understood */
+KIND(KIND_ADDRESS,      22, "address",      "",     false) /* global: channel id -> {"part"}, for platform hooks */
 #endif
 
 #ifdef INDEX

@@ -33,6 +33,8 @@ bool percent_decode(struct buf *out, const char *text, size_t len, bool plus);
 
 /* Well-formed UTF-8 (RFC 3629: no surrogates, no overlongs). */
 bool utf8_valid(const char *text, size_t len);
+/* Adds the text with each byte that is no part of well-formed UTF-8 replaced by U+FFFD. */
+void utf8_repair(struct buf *out, const char *text, size_t len);
 /* The longest prefix of at most max bytes that does not cut a code point. */
 size_t utf8_prefix(const char *text, size_t len, size_t max);
 

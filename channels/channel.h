@@ -1,0 +1,109 @@
+/* channel.h: the interface every messaging platform implements: verify, parse, send; one row per platform.
+ *
+ * A channel record: {"id", "agent_id", "type", "name"?, "status": "active|paused", "reason"?, type-specific fields, "created_at",
+ * "updated_at"}; credentials are sealed (crypto.h) under the context "PARTITION/CHANNEL_ID". In a test partition the sandbox row
+ * takes the place of the platform's own sender: the same path, but nothing can leave the machine.
+ * Thread: verify and parse on any thread (pure); send on the worker's loop. */
+#ifndef CHASQUI_CHANNELS_CHANNEL_H
+#define CHASQUI_CHANNELS_CHANNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "queue/base/buf.h"
+#include "queue/base/json.h"
+#include "queue/store.h"
+
+struct httpc;
+struct loop;
+struct workers;
+
+/* A platform's HTTP call to a hook, as far as a channel needs it. header/query return NULL if absent. */
+struct hook_call {
+    const char *body;
+    size_t body_size;
+    const char *(*header)(const char *name, void *arg);
+    const char *(*query)(const char *name, void *arg);
+    void *arg;
+};
+
+enum send_outcome {
+    SEND_ACCEPTED,   /* the platform took it: platform_id is set */
+    SEND_DELIVERED,  /* it is with the customer already (API and widget channels) */
+    SEND_LATER,      /* rate limit or outage: retry after retry_ms (0: the queue's backoff) */
+    SEND_REFUSED,    /* permanent for this message: code, title, detail */
+    SEND_CHANNEL,    /* credentials or account: the channel pauses, the message waits */
+    SEND_UNKNOWN,    /* may have been sent: wait for a status that carries our id */
+};
+struct send_result {
+    enum send_outcome outcome;
+    const char *platform_id; /* good until the callback returns, as all texts here */
+    const char *code, *title, *detail;
+    int64_t retry_ms;
+};
+typedef void (*send_done_fn)(const struct send_result *result, void *arg);
+struct send_call {
+    struct httpc *http;
+    struct loop *loop;
+    struct store *store;
+    const char *part;
+    const json_t *channel, *contact, *conversation, *message; /* borrowed until done */
+};
+
+/* One thing found in a platform's post. */
+enum inbound_kind { INBOUND_MESSAGE, INBOUND_STATUS, INBOUND_OTHER, INBOUND_BAD };
+struct inbound_item {
+    enum inbound_kind kind;
+    /* MESSAGE: {"identities", "name", "platform_id", "platform_ms", "type", "text", "content"?, "reply_to"?, "wants_turn"};
+     * STATUS: {"platform_id", "status", "platform_ms", "error"?, "outbox"? (our message id, from the opaque callback data)};
+     * OTHER: {"field", "value"} stored and visible; BAD: {"reason", "raw"} to quarantine. Owned by the list. */
+    json_t *body;
+};
+struct inbound_list {
+    struct inbound_item *items;
+    size_t count;
+};
+void inbound_list_free(struct inbound_list *list);
+
+struct channel_ops {
+    const char *type;
+    bool has_window;      /* free text only within 24 h of the customer's last message */
+    size_t text_max;      /* UTF-16 code units of one text bubble */
+    /* Names of the fields of a create or update call: required, optional, and which of them are sealed. NULL-terminated. */
+    const char *const *required, *const *optional, *const *sealed;
+    /* GET verification: adds the exact answer. ERR_INVALID (400), ERR_DENIED (403). NULL: the platform has none. */
+    enum err (*challenge)(const char *part, const json_t *channel, const struct hook_call *call, struct buf *answer);
+    /* Signature over the raw bytes. ERR_DENIED. */
+    enum err (*verify)(const char *part, const json_t *channel, const struct hook_call *call);
+    /* Takes a verified body apart; one bad item never spoils the others. ERR_INVALID: not a payload at all. */
+    enum err (*parse)(const json_t *channel, const char *body, size_t size, struct inbound_list *out);
+    /* done exactly once, later or at once. */
+    void (*send)(const struct send_call *call, send_done_fn done, void *arg);
+};
+
+/* The row of a type; NULL if there is none. channel_sender: the row that sends for this partition (sandbox in test mode). */
+const struct channel_ops *channel_ops(const char *type);
+const struct channel_ops *channel_sender(const char *part, const char *type);
+/* Walks the types: index 0.. until NULL. */
+const struct channel_ops *channel_ops_at(unsigned index);
+
+enum err channel_get(struct snapshot *snap, const char *part, const char *id, json_t **channel, uint64_t *rev) MUST_CHECK;
+/* The partition a channel id lives in (platform hooks know only the id). ERR_NOTFOUND. */
+enum err channel_partition(struct snapshot *snap, const char *id, char part[PARTITION_SIZE]) MUST_CHECK;
+/* A new channel of the agent: checks and seals the fields of body (ERR_INVALID: field and why are set), adds the record
+ * and its KIND_ADDRESS. New reference in *channel. */
+enum err channel_create(struct changes *cs, const char *part, const char *agent_id, const json_t *body, json_t **channel,
+                        const char **field, struct buf *why) MUST_CHECK;
+enum err channel_update(struct changes *cs, const char *part, json_t *channel, uint64_t rev, const json_t *body,
+                        const char **field, struct buf *why) MUST_CHECK;
+/* The unsealed value of a sealed field; ERR_NOTFOUND if unset. */
+enum err channel_secret(const char *part, const json_t *channel, const char *field, struct buf *out) MUST_CHECK;
+
+/* Raw first: adds the KIND_HOOK record (one line of JSON about the call, a newline, the raw bytes) and its QUEUE_INTAKE job. Answer
+ * 200 when this is durable. Returns the hook's id in out (ID_SIZE). */
+void channel_hook_store(struct changes *cs, const char *part, const char *channel_id, const char *body, size_t size, char *out);
+
+/* Registers the handlers of QUEUE_INTAKE, QUEUE_SEND and QUEUE_SANDBOX. */
+void channels_register(struct workers *workers);
+
+#endif
