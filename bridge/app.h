@@ -1,0 +1,33 @@
+/* app.h: the running daemon's parts, handed to routes and commands. Owner: serve.c, which opens and closes them in
+ * order. Fields do not change while requests run, but for draining. */
+#ifndef CHASQUI_BRIDGE_APP_H
+#define CHASQUI_BRIDGE_APP_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct http_config;
+struct http_server;
+struct kb;
+struct store;
+struct workers;
+
+struct app {
+    struct store *store;
+    struct kb *kb;
+    struct workers *workers;
+    struct http_server *http;
+    const char *data_dir;
+    char public_url[256]; /* without a trailing slash; option http.public_url or the first listener's */
+    int64_t started_ms;   /* wall time */
+    atomic_bool draining; /* readyz says 503, platform hooks get 503 */
+};
+
+/* api/api.c: sets the front's callbacks; the app must outlive the server. */
+void api_attach(struct http_config *config, struct app *app);
+/* webhooks/deliver.c: the QUEUE_DELIVER handler. */
+void webhooks_register(struct workers *workers);
+/* sweep.c: retention: the QUEUE_SWEEP handler, which pushes its own next run; ensure pushes the first. */
+void sweep_register(struct workers *workers);
+
+#endif
