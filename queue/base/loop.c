@@ -162,6 +162,7 @@ static struct event_base *base_new(void)
 struct loop *loop_new(const char *name)
 {
     struct loop *loop = xcalloc(1, sizeof(*loop));
+    int rc;
 
     snprintf(loop->name, sizeof(loop->name), "%s", name);
     pthread_mutex_init(&loop->mutex, NULL);
@@ -171,7 +172,8 @@ struct loop *loop_new(const char *name)
     CHECK(loop->wake_fd >= 0);
     loop->wake = event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop);
     CHECK(loop->wake != NULL);
-    CHECK(event_add(loop->wake, NULL) == 0);
+    rc = event_add(loop->wake, NULL);
+    CHECK(rc == 0);
     return loop;
 }
 
@@ -204,9 +206,10 @@ void loop_free(struct loop *loop)
 void loop_run(struct loop *loop)
 {
     struct loop *outer = current;
+    bool was_running = atomic_exchange(&loop->running, true);
     bool waiting;
 
-    CHECK(!atomic_exchange(&loop->running, true));
+    CHECK(!was_running);
     current = loop;
     pthread_mutex_lock(&loop->mutex);
     waiting = loop->first != NULL;
@@ -268,11 +271,14 @@ void loop_stop(struct loop *loop)
 /* Waits for loop_start's thread to end; does nothing if there is none. */
 void loop_join(struct loop *loop)
 {
+    int rc;
+
     if (!loop->started) {
         return;
     }
     CHECK(current != loop);
-    CHECK(pthread_join(loop->thread, NULL) == 0);
+    rc = pthread_join(loop->thread, NULL);
+    CHECK(rc == 0);
     loop->started = false;
 }
 
@@ -335,6 +341,7 @@ struct loop_timer *loop_after(struct loop *loop, int64_t ms, loop_fn fn, void *a
 {
     struct loop_timer *timer = xcalloc(1, sizeof(*timer));
     struct timeval wait;
+    int rc;
 
     CHECK(ms >= 0 && fn != NULL);
     CHECK(touchable(loop));
@@ -348,8 +355,10 @@ struct loop_timer *loop_after(struct loop *loop, int64_t ms, loop_fn fn, void *a
     }
     loop->timers = timer;
     event_base_update_cache_time(loop->base);
-    CHECK(evtimer_assign(&timer->event, loop->base, on_timer, timer) == 0);
-    CHECK(evtimer_add(&timer->event, &wait) == 0);
+    rc = evtimer_assign(&timer->event, loop->base, on_timer, timer);
+    CHECK(rc == 0);
+    rc = evtimer_add(&timer->event, &wait);
+    CHECK(rc == 0);
     return timer;
 }
 
