@@ -39,6 +39,9 @@ const struct option_row *option_row(enum option_id id);
 /* Layers, to be called in any order; the highest source wins. On ERR_INVALID why holds one sentence with the
  * place (file:line, variable or flag). */
 enum err option_load_file(const char *path, struct buf *why) MUST_CHECK;
+/* The same at SIGHUP: takes only the rows whose reload is true; a key that left the file is back at what the
+ * lower layers say. restart (may be NULL) gets the names of other rows that changed, separated by spaces. */
+enum err option_reload_file(const char *path, struct buf *restart, struct buf *why) MUST_CHECK;
 enum err option_load_environment(struct buf *why) MUST_CHECK;
 /* flag without the dashes; value NULL for a bare boolean flag. ERR_NOTFOUND if no row has that flag. */
 enum err option_set_flag(const char *flag, const char *value, struct buf *why) MUST_CHECK;
