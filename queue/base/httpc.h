@@ -55,6 +55,7 @@ struct httpc_request {
     int total_ms;                /* 0: 15,000 */
     size_t max_answer;           /* bytes of body, 0: 1 MiB */
     bool trusted;                /* skip netguard */
+    const char *unix_socket;     /* connect to this socket file instead of the URL's host; NULL: no */
     const char *pool;            /* connections are shared only inside one pool name (an account); NULL: shared */
     /* Takes the body piece by piece as it comes (streams); return false to cancel. NULL: collected into body. */
     bool (*on_data)(const char *data, size_t size, long status, void *arg);

@@ -3,6 +3,9 @@
 X(OPT_DATA_DIR, "core.data", "data", OPTION_TEXT, "", 0, 0, false, false,
   "data directory; default $XDG_DATA_HOME/chasqui, or /var/lib/chasqui for root")
 X(OPT_CONFIG, "core.config", "config", OPTION_TEXT, "", 0, 0, false, false, "configuration file (INI)")
+X(OPT_URL, "core.url", "url", OPTION_TEXT, "", 0, 0, false, false,
+  "command line: the daemon's base URL, instead of the socket in the data directory")
+X(OPT_API_KEY, "core.api_key", "api-key", OPTION_TEXT, "", 0, 0, false, true, "command line: the key for that URL")
 X(OPT_LOG_LEVEL, "log.level", "log-level", OPTION_TEXT, "info", 0, 0, true, false, "debug, info, warn or error")
 X(OPT_LOG_FORMAT, "log.format", "log-format", OPTION_TEXT, "keyvalue", 0, 0, true, false, "keyvalue or json")
 X(OPT_LISTEN, "http.listen", "listen", OPTION_TEXT, "127.0.0.1:8080", 0, 0, false, false,

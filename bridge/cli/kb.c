@@ -1,0 +1,246 @@
+/* kb.c: `chasqui kb`: push files and folders into the agent's knowledge, search it, list it, remove from it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge/cli/client.h"
+#include "bridge/cli/files.h"
+#include "queue/base/codec.h"
+
+#define BATCH_DOCUMENTS 50
+#define BATCH_BYTES (1u << 20)
+
+struct push {
+    struct cli *cli;
+    char *path;         /* of the bulk route */
+    json_t *batch;      /* documents waiting for the next call */
+    size_t batch_bytes;
+    size_t done, total; /* documents */
+    int64_t created, updated, unchanged, failed;
+    enum cli_exit code;
+};
+
+/* A line of progress on stderr: a bar on a terminal, a line for each batch elsewhere. */
+static void push_progress(const struct push *push)
+{
+    if (push->cli->json) {
+        return;
+    }
+    if (!push->cli->tty) {
+        fprintf(stderr, "%zu of %zu documents\n", push->done, push->total);
+        return;
+    }
+    enum { WIDTH = 30 };
+    size_t full = push->total > 0 ? push->done * WIDTH / push->total : WIDTH;
+    fprintf(stderr, "\r[");
+    for (size_t i = 0; i < WIDTH; i++) {
+        fputc(i < full ? '#' : '.', stderr);
+    }
+    fprintf(stderr, "] %zu/%zu", push->done, push->total);
+    if (push->done == push->total) {
+        fputc('\n', stderr);
+    }
+}
+
+/* Says why single documents of a batch were refused. */
+static void push_failures(const struct push *push, const json_t *results)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(results, i, row) {
+        if (strcmp(jx_str_or(row, "status", ""), "failed") == 0 && !push->cli->json) {
+            const json_t *error = jx_obj(row, "error");
+            fprintf(stderr, "\nchasqui: %s: %s\n", jx_str_or(row, "external_id", "?"),
+                    error != NULL ? jx_str_or(error, "message", "refused") : jx_str_or(row, "error", "refused"));
+        }
+    }
+}
+
+/* Sends what waits. */
+static void push_flush(struct push *push)
+{
+    size_t count = json_array_size(push->batch);
+    if (count == 0 || push->code != EXIT_DONE) {
+        return;
+    }
+    json_t *body = json_object();
+    jx_set(body, "documents", push->batch);
+    push->batch = json_array();
+    push->batch_bytes = 0;
+    json_t *answer = NULL;
+    push->code = client_call(push->cli, "POST", push->path, body, &answer);
+    if (push->code == EXIT_DONE) {
+        push->created += jx_int(answer, "created", 0);
+        push->updated += jx_int(answer, "updated", 0);
+        push->unchanged += jx_int(answer, "unchanged", 0);
+        push->failed += jx_int(answer, "failed", 0);
+        push_failures(push, jx_arr(answer, "results"));
+        push->done += count;
+        push_progress(push);
+    }
+    json_decref(answer);
+    json_decref(body);
+}
+
+/* Takes one document read from a file. */
+static void push_document(json_t *document, void *arg)
+{
+    struct push *push = arg;
+    push->batch_bytes += strlen(jx_str_or(document, "content", ""));
+    jx_push(push->batch, document);
+    if (json_array_size(push->batch) >= BATCH_DOCUMENTS || push->batch_bytes >= BATCH_BYTES) {
+        push_flush(push);
+    }
+}
+
+static void count_document(json_t *document, void *arg)
+{
+    (*(size_t *)arg)++;
+    json_decref(document);
+}
+
+/* The outcome in words or as one object. */
+static void push_report(const struct push *push)
+{
+    if (push->cli->json) {
+        json_t *report = json_object();
+        jx_set_int(report, "created", push->created);
+        jx_set_int(report, "updated", push->updated);
+        jx_set_int(report, "unchanged", push->unchanged);
+        jx_set_int(report, "failed", push->failed);
+        cli_print_json(report);
+        json_decref(report);
+        return;
+    }
+    printf("%lld new, %lld changed, %lld unchanged, %lld failed\n", (long long)push->created, (long long)push->updated,
+           (long long)push->unchanged, (long long)push->failed);
+    fprintf(stderr, "next: chasqui kb search \"a question\"%s\n", push->cli->live ? " --live" : "");
+}
+
+/* kb push PATH... */
+static enum cli_exit kb_push(struct cli *cli, const char *agent)
+{
+    if (cli->arg_count < 2) {
+        return cli_fail(EXIT_USAGE, "kb push needs at least one file or folder");
+    }
+    struct push push = {.cli = cli, .batch = json_array()};
+    push.path = xasprintf("/api/v1/agents/%s/knowledge/bulk/", agent);
+    for (int i = 1; i < cli->arg_count && push.code == EXIT_DONE; i++) {
+        push.code = files_documents(cli->args[i], count_document, &push.total);
+    }
+    for (int i = 1; i < cli->arg_count && push.code == EXIT_DONE; i++) {
+        push.code = files_documents(cli->args[i], push_document, &push);
+    }
+    push_flush(&push);
+    if (push.code == EXIT_DONE && push.total == 0) {
+        push.code = cli_fail(EXIT_NOT_FOUND, "found no .md, .txt or .csv file there");
+    }
+    if (push.code == EXIT_DONE) {
+        push_report(&push);
+        push.code = push.failed > 0 ? EXIT_REFUSED : EXIT_DONE;
+    }
+    json_decref(push.batch);
+    free(push.path);
+    return push.code;
+}
+
+/* Prints the hits of a search for people. */
+static void print_hits(const struct cli *cli, const json_t *answer)
+{
+    size_t i;
+    json_t *hit;
+    printf("confidence %.2f\n", jx_num(answer, "confidence", 0));
+    json_array_foreach(jx_arr(answer, "results"), i, hit) {
+        printf("%s%5.2f  %s%s  %s%s%s\n", cli_bold(cli), jx_num(hit, "score", 0), jx_str_or(hit, "title", ""), cli_plain(cli),
+               cli_dim(cli), jx_str_or(hit, "document_id", ""), cli_plain(cli));
+        printf("       %.300s\n", jx_str_or(hit, "text", ""));
+    }
+}
+
+/* kb search QUERY */
+static enum cli_exit kb_search_command(struct cli *cli, const char *agent)
+{
+    if (cli->arg_count != 2) {
+        return cli_fail(EXIT_USAGE, "kb search needs one question, in quotes");
+    }
+    json_t *body = json_object();
+    jx_set_str(body, "query", cli->args[1]);
+    if (cli->flags[FLAG_LIMIT] != NULL) {
+        jx_set_int(body, "limit", strtol(cli->flags[FLAG_LIMIT], NULL, 10));
+    }
+    char *path = xasprintf("/api/v1/agents/%s/knowledge/search/", agent);
+    json_t *answer = NULL;
+    enum cli_exit code = client_call(cli, "POST", path, body, &answer);
+    if (code == EXIT_DONE && cli->json) {
+        cli_print_json(answer);
+    } else if (code == EXIT_DONE) {
+        print_hits(cli, answer);
+    }
+    json_decref(answer);
+    json_decref(body);
+    free(path);
+    return code;
+}
+
+/* kb ls */
+static enum cli_exit kb_list(struct cli *cli, const char *agent)
+{
+    char *path = xasprintf("/api/v1/agents/%s/knowledge/?page_size=%s", agent,
+                           cli->flags[FLAG_LIMIT] != NULL ? cli->flags[FLAG_LIMIT] : "100");
+    json_t *answer = NULL;
+    enum cli_exit code = client_call(cli, "GET", path, NULL, &answer);
+    if (code == EXIT_DONE && cli->json) {
+        cli_print_json(answer);
+    } else if (code == EXIT_DONE) {
+        size_t i;
+        json_t *doc;
+        json_array_foreach(jx_arr(answer, "results"), i, doc) {
+            printf("%s  %-10s %s%s%s\n", jx_str_or(doc, "id", ""), jx_str_or(doc, "status", ""), cli_bold(cli),
+                   jx_str_or(doc, "title", ""), cli_plain(cli));
+        }
+        fprintf(stderr, "%lld documents\n", (long long)jx_int(answer, "count", 0));
+    }
+    json_decref(answer);
+    free(path);
+    return code;
+}
+
+/* kb rm ID... */
+static enum cli_exit kb_remove(struct cli *cli, const char *agent)
+{
+    if (cli->arg_count < 2) {
+        return cli_fail(EXIT_USAGE, "kb rm needs document ids; see chasqui kb ls");
+    }
+    enum cli_exit code = EXIT_DONE;
+    for (int i = 1; i < cli->arg_count && code == EXIT_DONE; i++) {
+        struct buf path;
+        buf_init(&path, 1024);
+        buf_addf(&path, "/api/v1/agents/%s/knowledge/", agent);
+        percent_encode(&path, cli->args[i], strlen(cli->args[i]));
+        buf_addc(&path, '/');
+        code = client_call(cli, "DELETE", buf_str(&path), NULL, NULL);
+        buf_fini(&path);
+    }
+    return code;
+}
+
+enum cli_exit cli_kb(struct cli *cli)
+{
+    static const struct {
+        const char *name;
+        enum cli_exit (*run)(struct cli *, const char *);
+    } verbs[] = {{"push", kb_push}, {"search", kb_search_command}, {"ls", kb_list}, {"rm", kb_remove}};
+    const char *verb = cli_arg(cli, 0);
+    for (size_t i = 0; verb != NULL && i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+        if (strcmp(verb, verbs[i].name) == 0) {
+            char *agent = NULL;
+            enum cli_exit code = client_agent(cli, &agent);
+            if (code == EXIT_DONE) {
+                code = verbs[i].run(cli, agent);
+            }
+            free(agent);
+            return code;
+        }
+    }
+    return cli_fail(EXIT_USAGE, "kb needs one of: push, search, ls, rm");
+}

@@ -1,0 +1,47 @@
+/* tbl_commands.h: every command: X("name", "usage", "summary", "flags it takes", function, "examples") */
+X("init", "[--data DIR] [--name N] [--email E] [--plan P] [--json]",
+  "create the data directory, the first account, its agent and keys", "name email plan", cli_init,
+  "  chasqui init --name \"Corner Bakery\" --email owner@bakery.example\n"
+  "  chasqui init --data /srv/chasqui --json\n"
+  "  chasqui init --api-key ck_live_...        remember a key and URL for this user\n")
+X("serve", "[--data DIR] [--listen HOST:PORT] [--config FILE]", "run the daemon", "", cli_serve,
+  "  chasqui serve\n"
+  "  chasqui serve --data /srv/chasqui --listen 127.0.0.1:0\n")
+X("chat", "[--agent ID] [--thread ID] [MESSAGE]", "talk to the agent in the terminal", "agent account thread", cli_chat,
+  "  chasqui chat\n"
+  "  chasqui chat \"When do you open on Sunday?\"\n")
+X("kb", "push PATH... | search QUERY | ls | rm ID...", "the agent's knowledge", "agent account limit", cli_kb,
+  "  chasqui kb push docs/\n"
+  "  chasqui kb search \"delivery time\"\n")
+X("send", "TO TEXT", "send a message to a contact", "agent account", cli_send,
+  "  chasqui send +14155550123 \"Your order is ready\"\n"
+  "  chasqui --live send +14155550123 \"Your order is ready\"\n")
+X("agents", "ls | get [ID]", "the account's agents", "agent account limit", cli_agents,
+  "  chasqui agents ls\n"
+  "  chasqui agents get --json\n")
+X("conversations", "ls | get ID", "conversations and their messages", "agent account limit", cli_conversations,
+  "  chasqui conversations ls\n"
+  "  chasqui conversations get cnv_01J...\n")
+X("keys", "ls | create NAME | rotate ID | revoke ID", "API keys", "account scopes", cli_keys,
+  "  chasqui keys create \"till software\" --scopes read,messages\n"
+  "  chasqui keys revoke key_01J...\n")
+X("accounts", "ls | create --name N [--email E] [--plan P]", "accounts of this installation", "name email plan",
+  cli_accounts,
+  "  chasqui accounts create --name \"Second Shop\" --plan pro --json\n"
+  "  chasqui accounts ls\n")
+X("get", "PATH", "any GET of the REST API", "account", cli_request,
+  "  chasqui get /api/v1/me/\n"
+  "  chasqui get /admin/queue\n")
+X("post", "PATH [JSON]", "any POST of the REST API; the body from the argument or, with -, from stdin", "account",
+  cli_request,
+  "  chasqui post /api/v1/sandbox/inbound/ '{\"from\":\"+14155550100\",\"text\":\"Hello\"}'\n"
+  "  chasqui post /api/v1/agents/ - < agent.json\n")
+X("patch", "PATH [JSON]", "any PATCH of the REST API", "account", cli_request,
+  "  chasqui patch /api/v1/agents/agt_01J.../ '{\"name\":\"Till\"}'\n")
+X("delete", "PATH", "any DELETE of the REST API", "account", cli_request,
+  "  chasqui delete /api/v1/keys/key_01J.../\n")
+X("check-config", "[--config FILE] [--effective]", "check the configuration", "effective", cli_check_config,
+  "  chasqui check-config --config /etc/chasqui/chasqui.conf\n"
+  "  chasqui check-config --effective\n")
+X("version", "", "print the version", "", cli_version, "  chasqui version --json\n")
+X("help", "[COMMAND]", "explain a command", "", cli_help, "  chasqui help kb\n")

@@ -1,0 +1,11 @@
+/* tbl_exits.h: exit codes of the command line: X(symbol, code, "meaning"). */
+X(EXIT_DONE, 0, "done")
+X(EXIT_FAILED, 1, "failed")
+X(EXIT_USAGE, 2, "the command line is wrong")
+X(EXIT_NOT_FOUND, 3, "there is no such thing")
+X(EXIT_DENIED, 4, "no or wrong key, or not permitted")
+X(EXIT_UNREACHED, 5, "the daemon cannot be reached")
+X(EXIT_REFUSED, 6, "refused by validation or a conflict")
+X(EXIT_LIMITED, 7, "rate limited")
+X(EXIT_PROBLEMS, 8, "a check found problems")
+X(EXIT_INTERRUPTED, 130, "interrupted")

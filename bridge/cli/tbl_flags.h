@@ -1,0 +1,17 @@
+/* tbl_flags.h: flags of commands (the daemon's options are queue/base/tbl_options.h):
+ * X(symbol, "flag", "VALUE" or "" for a bare flag, "help") */
+X(FLAG_JSON, "json", "", "print JSON for machines")
+X(FLAG_LIVE, "live", "", "work on live data; the default is test mode, which never really sends")
+X(FLAG_TEST, "test", "", "work on test data (the default)")
+X(FLAG_HELP, "help", "", "explain the command")
+X(FLAG_NO_COLOR, "no-color", "", "no colours")
+X(FLAG_AGENT, "agent", "ID", "the agent; default: the account's first")
+X(FLAG_ACCOUNT, "account", "ID", "the account; default: the only one")
+X(FLAG_NAME, "name", "NAME", "a name")
+X(FLAG_EMAIL, "email", "E", "the owner's e-mail address")
+X(FLAG_PLAN, "plan", "PLAN", "free, pro or enterprise")
+X(FLAG_SCOPES, "scopes", "LIST", "comma-separated: read, messages, knowledge, admin")
+X(FLAG_LIMIT, "limit", "N", "how many")
+X(FLAG_THREAD, "thread", "ID", "continue this thread")
+X(FLAG_EFFECTIVE, "effective", "", "show every option and where its value comes from")
+X(FLAG_YES, "yes", "", "do not ask")

@@ -1,0 +1,252 @@
+/* serve.c: the daemon's life.
+ *
+ * Parts are opened from the ground up (store, knowledge, workers, front) and closed the other way round. The order
+ * on the way down is what keeps the promise of the 200: first the front stops taking requests and finishes those
+ * under way, then the workers finish or give back their jobs, then the knowledge index and the store close, the
+ * store last because everything above still commits into it. Signals are taken by the main thread alone (sigwait), every
+ * other thread has them blocked. */
+#include "bridge/serve.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "bridge/app.h"
+#include "bridge/http/http.h"
+#include "channels/channel.h"
+#include "kb/kb.h"
+#include "queue/base/clock.h"
+#include "queue/base/crypto.h"
+#include "queue/base/log.h"
+#include "queue/base/netguard.h"
+#include "queue/base/option.h"
+#include "queue/jobs.h"
+#include "queue/store.h"
+
+#define DRAIN_MS 10000
+
+const char *serve_data_dir(void)
+{
+    static char path[4096];
+    const char *set = option_text(OPT_DATA_DIR);
+    if (set[0] != '\0') {
+        snprintf(path, sizeof(path), "%s", set);
+    } else if (getenv("XDG_DATA_HOME") != NULL && getenv("XDG_DATA_HOME")[0] == '/') {
+        snprintf(path, sizeof(path), "%s/chasqui", getenv("XDG_DATA_HOME"));
+    } else if (geteuid() == 0 || getenv("HOME") == NULL) {
+        snprintf(path, sizeof(path), "/var/lib/chasqui");
+    } else {
+        snprintf(path, sizeof(path), "%s/.local/share/chasqui", getenv("HOME"));
+    }
+    size_t len = strlen(path);
+    while (len > 1 && path[len - 1] == '/') {
+        path[--len] = '\0';
+    }
+    return path;
+}
+
+char *serve_path(const char *name)
+{
+    return xasprintf("%s/%s", serve_data_dir(), name);
+}
+
+/* Says one sentence about what kept the daemon from starting, and what to do. */
+static int start_failed(const char *what, enum err rc, const char *advice)
+{
+    fprintf(stderr, "chasqui: cannot %s: %s%s%s\n", what, err_text(rc), advice[0] != '\0' ? "\n  " : "", advice);
+    return 1;
+}
+
+/* As many descriptors as the system lets us have; no core dumps that could hold secrets. */
+static void process_limits(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+            log_warn("serve.descriptors", "errno=%d", errno);
+        }
+    }
+    prctl(PR_SET_DUMPABLE, 0);
+    umask(077);
+}
+
+/* Which private addresses customers' URLs may reach, from the options. */
+static int open_netguard(void)
+{
+    netguard_allow_all(option_bool(OPT_ALLOW_PRIVATE));
+    if (option_bool(OPT_ALLOW_PRIVATE)) {
+        log_warn("serve.private_networks", "allowed=all");
+    }
+    char *list = xstrdup(option_text(OPT_ALLOW_CIDRS));
+    char *rest = list;
+    int failed = 0;
+    for (char *cidr = strsep(&rest, ", "); cidr != NULL && !failed; cidr = strsep(&rest, ", ")) {
+        if (cidr[0] != '\0' && netguard_allow(cidr) != ERR_OK) {
+            fprintf(stderr, "chasqui: net.allow: '%s' is not an address range\n", cidr);
+            failed = 1;
+        }
+    }
+    free(list);
+    return failed;
+}
+
+/* The key that seals secrets at rest; its absence means that init never ran here. */
+static int open_master_key(void)
+{
+    char *path = serve_path("master.key");
+    enum err rc = crypto_master_key_load(path);
+    free(path);
+    if (rc == ERR_NOTFOUND) {
+        fprintf(stderr, "chasqui: %s holds no Chasqui yet\n  run: chasqui init --data %s\n", serve_data_dir(),
+                serve_data_dir());
+        return 1;
+    }
+    return rc == ERR_OK ? 0 : start_failed("read the master key", rc, "master.key must be a file of mode 0600");
+}
+
+/* Store and knowledge index. */
+static int open_state(struct app *app)
+{
+    char *uri = xasprintf("lmdb:%s/store", app->data_dir);
+    enum err rc = store_open(uri, (uint64_t)option_int(OPT_MAP_SIZE), (unsigned)option_int(OPT_STORE_BACKLOG), &app->store);
+    free(uri);
+    if (rc != ERR_OK) {
+        return start_failed("open the store", rc, rc == ERR_BUSY ? "another chasqui serves this directory" : "");
+    }
+    store_set_reserve(app->store, (uint64_t)option_int(OPT_STORE_RESERVE));
+    char *index = serve_path("index");
+    rc = kb_open(app->store, index, &app->kb);
+    free(index);
+    return rc == ERR_OK ? 0 : start_failed("open the knowledge index", rc, "");
+}
+
+/* Workers with a handler for every queue. */
+static int open_workers(struct app *app)
+{
+    app->workers = workers_new(app->store, (unsigned)option_int(OPT_WORKERS), (unsigned)option_int(OPT_JOBS_IN_FLIGHT));
+    channels_register(app->workers);
+    agent_register(app->workers, app->kb);
+    webhooks_register(app->workers);
+    sweep_register(app->workers);
+    enum err rc = workers_start(app->workers);
+    return rc == ERR_OK ? 0 : start_failed("start the workers", rc, "");
+}
+
+/* The front: the option's address and the administration socket in the data directory. */
+static int open_front(struct app *app)
+{
+    struct http_config config;
+    http_config_default(&config);
+    config.threads = (unsigned)option_int(OPT_HTTP_THREADS);
+    config.head_ms = option_int(OPT_HTTP_HEAD_TIME);
+    config.body_ms = option_int(OPT_HTTP_BODY_TIME);
+    config.idle_ms = option_int(OPT_HTTP_IDLE_TIME);
+    config.connections_max = (unsigned)option_int(OPT_HTTP_CONNECTIONS);
+    api_attach(&config, app);
+    app->http = http_server_new(&config);
+    enum err rc = http_server_listen(app->http, option_text(OPT_LISTEN));
+    if (rc != ERR_OK) {
+        return start_failed("listen", rc, "is the address free? choose another with --listen HOST:PORT");
+    }
+    char *socket_address = xasprintf("unix:%s/chasqui.sock", app->data_dir);
+    rc = http_server_listen(app->http, socket_address);
+    free(socket_address);
+    if (rc != ERR_OK) {
+        return start_failed("open the administration socket", rc, "");
+    }
+    const char *public_url = option_text(OPT_PUBLIC_URL);
+    snprintf(app->public_url, sizeof(app->public_url), "%s", public_url[0] != '\0' ? public_url : http_server_url(app->http));
+    rc = http_server_start(app->http);
+    return rc == ERR_OK ? 0 : start_failed("start the HTTP front", rc, "");
+}
+
+/* Closes what is open, from the top down; see the essay above. */
+static void close_all(struct app *app)
+{
+    atomic_store(&app->draining, true);
+    unsigned cut = 0;
+    if (app->http != NULL) {
+        cut += http_server_stop(app->http, DRAIN_MS);
+    }
+    if (app->workers != NULL) {
+        cut += workers_stop(app->workers, DRAIN_MS);
+    }
+    http_server_free(app->http);
+    workers_free(app->workers);
+    if (app->kb != NULL) {
+        kb_close(app->kb);
+    }
+    if (app->store != NULL) {
+        store_close(app->store);
+    }
+    log_info("serve.stopped", "cut_off=%u", cut);
+}
+
+/* Applies what SIGHUP may change. */
+static void reload(struct app *app)
+{
+    struct buf why;
+    buf_init(&why, 1024);
+    const char *file = option_text(OPT_CONFIG);
+    if (file[0] != '\0' && option_load_file(file, &why) != ERR_OK) {
+        log_error("serve.reload_refused", "reason=%s", log_quote(buf_str(&why)));
+    } else {
+        enum log_level level = LOG_INFO;
+        log_level_parse(option_text(OPT_LOG_LEVEL), &level);
+        log_set(level, strcmp(option_text(OPT_LOG_FORMAT), "json") == 0 ? LOG_JSON : LOG_KEYVALUE);
+        store_set_reserve(app->store, (uint64_t)option_int(OPT_STORE_RESERVE));
+        log_info("serve.reloaded", "file=%s", log_quote(file));
+    }
+    buf_fini(&why);
+}
+
+/* Waits for the signal to stop, reloading on the way. */
+static void run_until_told(struct app *app, const sigset_t *signals)
+{
+    for (;;) {
+        int number = 0;
+        if (sigwait(signals, &number) != 0) {
+            continue;
+        }
+        if (number == SIGHUP) {
+            reload(app);
+            continue;
+        }
+        log_info("serve.stopping", "signal=%d", number);
+        return;
+    }
+}
+
+int serve_run(void)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    process_limits();
+
+    static struct app app;
+    app.data_dir = serve_data_dir();
+    app.started_ms = clock_wall_ms();
+    int failed = open_netguard() || open_master_key() || open_state(&app) || open_workers(&app) || open_front(&app);
+    if (!failed) {
+        printf("listening on %s\n", http_server_url(app.http));
+        fflush(stdout);
+        log_info("serve.started", "version=%s data=%s url=%s", CHASQUI_VERSION, log_quote(app.data_dir),
+                 http_server_url(app.http));
+        run_until_told(&app, &signals);
+    }
+    close_all(&app);
+    return failed ? 1 : 0;
+}

@@ -1,0 +1,14 @@
+/* serve.h: the daemon's life: open, run, drain, close. */
+#ifndef CHASQUI_BRIDGE_SERVE_H
+#define CHASQUI_BRIDGE_SERVE_H
+
+/* Runs until SIGTERM or SIGINT; the options must be loaded. Prints "listening on URL" when requests are taken.
+ * Returns the process's exit code: 0 after a clean drain. */
+int serve_run(void);
+
+/* The data directory in force, without a trailing slash: the option, or the user's default place. Never NULL. */
+const char *serve_data_dir(void);
+/* A path below it; the caller frees. */
+char *serve_path(const char *name);
+
+#endif
