@@ -1,0 +1,292 @@
+/* http_int.h: what the files of the HTTP front share and nobody else sees.
+ *
+ * Ownership: the server owns its threads and listeners; a thread owns its connections and every request born
+ * on it; a connection lists its requests in the order of their arrival and gives up a request that was
+ * handed to a handler when the client goes away (conn becomes NULL, the handler's answer then frees it).
+ *
+ * The one rule that makes answering safe anywhere: functions called by handlers only append to a buffer,
+ * set a mark and kick the connection. Everything that may free a request or a connection happens in
+ * http_conn_turn, which runs from the event loop and never from inside a handler's call. */
+#ifndef CHASQUI_HTTP_INT_H
+#define CHASQUI_HTTP_INT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+
+#include "bridge/http/http.h"
+#include "queue/base/arena.h"
+#include "queue/base/buf.h"
+#include "queue/base/error.h"
+#include "queue/base/id.h"
+#include "queue/base/loop.h"
+
+#define HTTP_BODY_MAX      (1024u * 1024u)        /* a request's body unless on_head says otherwise */
+#define HTTP_STREAM_LOW    (HTTP_STREAM_HIGH / 4) /* on_drain comes when no more than this is waiting */
+#define HTTP_STREAM_MAX    (4u * 1024u * 1024u)   /* a writer that ignores back-pressure loses its client */
+#define HTTP_LINGER_MS     2000                   /* between our FIN and the client's */
+#define HTTP_DISCARD_MAX   (8u * 1024u * 1024u)   /* bytes thrown away after the last request */
+#define HTTP_BACKOFF_MS    250                    /* accept pause when descriptors run out */
+#define HTTP_PROGRESS_MIN  4096                   /* bytes a slow reader must take to renew its deadline */
+#define HTTP_PEER_SIZE     64
+#define HTTP_CONN_MAGIC    0x48436f6eu
+#define HTTP_REQUEST_MAGIC 0x48526571u
+
+/* A refusal by the front: status 0 means none. reason is a constant sentence, never input. */
+struct http_fault {
+    int status;
+    const char *reason;
+};
+
+struct http_field {
+    const char *name;
+    const char *value;
+};
+
+struct http_param {
+    const char *name;
+    const char *value;
+    struct http_param *next;
+};
+
+/* How the body of a request is delimited. */
+enum http_framing { HTTP_NO_BODY, HTTP_LENGTH, HTTP_CHUNKED };
+enum http_phase { HTTP_READING, HTTP_HANDED };
+enum http_answer { HTTP_UNANSWERED, HTTP_STREAMING, HTTP_ANSWERED };
+
+struct http_request {
+    unsigned magic;
+    struct http_thread *thread;
+    struct http_conn *conn; /* NULL once the client is gone */
+    TAILQ_ENTRY(http_request) in_conn;
+    TAILQ_ENTRY(http_request) in_thread;
+    struct arena *arena; /* holds this struct too */
+    struct id id;
+    int64_t born_us;
+    void *context;
+    char peer[HTTP_PEER_SIZE];
+    bool from_unix;
+
+    /* the head */
+    const char *method;
+    const char *target; /* as sent */
+    const char *path;
+    const char *query;
+    struct http_field *fields;
+    unsigned field_count;
+    unsigned minor;  /* HTTP/1.minor */
+    bool keep_alive; /* the client wants to go on */
+    bool is_head;
+    bool expects_continue;
+    enum http_framing framing;
+    uint64_t length; /* of a HTTP_LENGTH body */
+    struct http_param *params;
+    bool params_read;
+    bool params_bad;
+
+    enum http_phase phase;
+    size_t body_max;
+    struct buf body;
+
+    /* the answer */
+    enum http_answer answer;
+    int status;
+    size_t sent;          /* body bytes of the answer */
+    struct buf extra;     /* fields of http_reply_header, ready to send */
+    struct evbuffer *out; /* what waits for earlier answers; NULL until needed */
+    bool bodyless;        /* HEAD, 204, 304 */
+    bool chunked;
+    bool over_high; /* a stream's writer was told to pause */
+    void (*on_drain)(void *arg);
+    void (*on_gone)(void *arg);
+    void *stream_arg;
+    struct loop_timer *gone_timer;
+};
+
+TAILQ_HEAD(http_requests, http_request);
+
+struct http_conn {
+    unsigned magic;
+    struct http_thread *thread;
+    TAILQ_ENTRY(http_conn) in_thread;
+    struct bufferevent *bev;
+    struct event *kick;
+    struct http_reader *reader;
+    struct http_requests requests;
+    unsigned under_way; /* length of requests */
+    char peer[HTTP_PEER_SIZE];
+    bool from_unix;
+    bool closing;   /* no further request is read; closes when the answers are out */
+    bool eof;       /* the client sends nothing more */
+    bool abort;     /* close at the next turn */
+    bool lingering; /* our side is shut, waiting for the client's end */
+    bool turning;   /* inside http_conn_turn */
+    bool kicked;
+    bool fresh; /* no request came yet */
+    bool dead;  /* being closed */
+    size_t discarded;
+    int64_t idle_since;
+    int64_t linger_since;
+    int64_t stall_since; /* of the output; 0 while it is empty */
+    size_t stall_bytes;  /* written since then */
+    struct loop_timer *timer;
+    int64_t timer_at;
+};
+
+TAILQ_HEAD(http_conns, http_conn);
+
+struct http_thread {
+    struct http_server *server;
+    struct loop *loop;
+    struct http_conns conns;
+    struct http_requests requests; /* every living one, orphans too */
+    struct buf scratch;            /* for rendering heads */
+    int64_t date_second;
+    char date[40];
+    bool draining;
+    unsigned cut;
+};
+
+struct http_listener {
+    struct http_server *server;
+    int fd;
+    bool is_unix;
+    char path[108]; /* of a Unix socket */
+    uint64_t inode;
+    struct event *event;
+    TAILQ_ENTRY(http_listener) link;
+};
+
+TAILQ_HEAD(http_listeners, http_listener);
+
+/* Why accepting rests; it goes on when no bit is left. */
+enum { HTTP_PAUSE_FULL = 1, HTTP_PAUSE_BACKOFF = 2, HTTP_PAUSE_DRAIN = 4 };
+
+struct http_server {
+    struct http_config config;
+    struct http_thread *threads; /* config.threads of them */
+    struct http_listeners listeners;
+    char url[300];
+    bool started;
+    bool stopped;
+    unsigned cut;
+    unsigned connections_max; /* after the descriptor limit */
+
+    /* the accepting side: thread 0 only */
+    unsigned pauses;
+    unsigned next_thread;
+    int spare_fd;
+    struct loop_timer *backoff;
+    int64_t complained_ms;
+    unsigned long unreported;
+
+    atomic_uint_fast64_t connections;
+    atomic_uint_fast64_t accepted;
+    atomic_uint_fast64_t requests;
+    atomic_uint_fast64_t refused;
+    atomic_uint live;       /* connections that are not lingering */
+    atomic_bool rests_full; /* HTTP_PAUSE_FULL, as seen by closing connections */
+};
+
+/* ---- guard.c: raw bytes of a head, before anything parses them ---- */
+struct http_guard {
+    size_t seen;   /* bytes scanned */
+    size_t line;   /* where the current line begins */
+    size_t begin;  /* where the request line begins */
+    size_t fields; /* where the first field begins */
+    unsigned lines;
+    bool blank;  /* the one empty line allowed in front */
+    size_t size; /* of the whole head, when done */
+};
+
+enum http_verdict { HTTP_MORE, HTTP_DONE, HTTP_REFUSED };
+enum http_verdict http_guard_head(struct http_guard *guard, const struct http_config *config,
+                                  const char *data, size_t len, struct http_fault *fault);
+bool http_is_token_byte(unsigned char c);
+bool http_is_field_byte(unsigned char c);
+
+/* ---- chunks.c: raw bytes of a chunked body ---- */
+struct http_chunks {
+    int state;
+    uint64_t left;  /* of the current chunk */
+    uint64_t total; /* data bytes announced so far */
+    unsigned digits;
+    size_t extra; /* bytes of the extension or of all trailers */
+    unsigned trailers;
+};
+/* Looks at data. *taken: bytes that belong to this body; *feed: how many of them the parser is to see
+ * (trailers are not among them). HTTP_DONE at the body's end. */
+enum http_verdict http_chunks_scan(struct http_chunks *chunks, const struct http_config *config,
+                                   size_t body_max, const char *data, size_t len, size_t *taken, size_t *feed,
+                                   struct http_fault *fault);
+
+/* ---- policy.c: the fields that decide framing and routing ---- */
+void http_fields_cut(struct http_request *req, char *head);
+bool http_policy_check(struct http_request *req, struct http_fault *fault);
+
+/* ---- target.c ---- */
+bool http_target_split(struct http_request *req, struct http_fault *fault);
+/* A Host value: name or address, optional port. */
+bool http_host_valid(const char *host, size_t len);
+
+/* ---- reader.c: the only file that knows the parser ---- */
+struct http_reader *http_reader_new(void);
+void http_reader_free(struct http_reader *reader);
+/* Works on the input as far as it goes. True if a request was completed or refused. */
+bool http_reader_run(struct http_conn *conn);
+void http_reader_timeout(struct http_conn *conn);
+/* When the head or body under way must be complete; 0 if none is. */
+int64_t http_reader_deadline(const struct http_conn *conn);
+bool http_reader_midway(const struct http_conn *conn);
+/* The request will not be read any further. */
+void http_reader_abandon(struct http_conn *conn, const struct http_request *req);
+/* The body may come now: its clock starts. */
+void http_reader_continue(struct http_conn *conn);
+
+/* ---- request.c ---- */
+struct http_request *http_request_new(struct http_conn *conn);
+void http_request_free(struct http_request *req);
+struct http_request *http_request_of(void *ptr);
+void http_request_detach(struct http_request *req);
+void http_request_retire(struct http_request *req);
+
+/* ---- reply.c, refuse.c, stream.c ---- */
+struct evbuffer *http_reply_out(struct http_request *req);
+void http_reply_head(struct http_request *req, int status, const char *content_type, int64_t length);
+void http_reply_done(struct http_request *req);
+void http_refuse(struct http_conn *conn, struct http_request *req, struct http_fault fault);
+/* Bytes of this answer that the client has not taken. */
+size_t http_stream_waiting(const struct http_request *req);
+/* True if the writer was told to go on. */
+bool http_stream_notify(struct http_request *req);
+void http_stream_gone(struct http_request *req);
+
+/* ---- connection.c ---- */
+void http_conn_new(struct http_thread *thread, int fd, const char *peer, bool from_unix);
+void http_conn_close(struct http_conn *conn);
+/* Asks for a turn soon; never does anything inside the call. */
+void http_conn_kick(struct http_conn *conn);
+void http_conn_drain(struct http_conn *conn);
+unsigned http_conn_cut(struct http_conn *conn);
+
+/* ---- listener.c ---- */
+enum err http_listener_open(struct http_server *server, const char *address);
+void http_listener_close(struct http_listener *listener);
+/* Thread 0 only. */
+void http_listeners_start(struct http_server *server);
+void http_listeners_pause(struct http_server *server, unsigned why);
+void http_listeners_resume(struct http_server *server, unsigned why);
+
+/* ---- server.c ---- */
+void http_server_adopt(struct http_server *server, int fd, const char *peer, bool from_unix);
+void http_server_unlive(struct http_server *server);
+void http_server_closed(struct http_server *server);
+
+#endif
