@@ -142,29 +142,65 @@ static void test_keep_alive(void **state)
     fixture_end(server);
 }
 
-/* Every byte on its own: the result is the same. */
-static void test_byte_by_byte(void **state)
+/* When this returns the server has taken all bytes that were sent before on any connection: its one loop has
+ * answered a request that came later. */
+static void barrier(struct client *other)
 {
-    static const char REQUESTS[] = "POST /slow?x=1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-                                   "4;e\r\nwxyz\r\n0\r\nT: v\r\n\r\n"
-                                   "POST /two HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc";
-    struct http_server *server = fixture_start(&config);
-    struct client client;
     struct answer answer;
-    (void)state;
-    client_open(&client, server);
-    for (size_t i = 0; i + 1 < sizeof REQUESTS; i++) {
-        int on = 1;
-        setsockopt(client.fd, IPPROTO_TCP, 1 /* TCP_NODELAY */, &on, sizeof on);
-        assert_true(client_send_bytes(&client, REQUESTS + i, 1));
-    }
-    assert_true(client_answer(&client, &answer));
-    assert_string_equal(buf_str(&answer.body), "POST /slow?x=1\nwxyz");
+    exchange(other, "GET /barrier HTTP/1.1\r\nHost: x\r\n\r\n", &answer);
     answer_fini(&answer);
-    assert_true(client_answer(&client, &answer));
+}
+
+static const char TWO_REQUESTS[] =
+    "\r\nPOST /slow?x=1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    "4;e\r\nwxyz\r\nB\r\n0123456789A\r\n0\r\nT: v\r\n\r\n"
+    "POST /two HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc";
+
+static void expect_two_answers(struct client *client)
+{
+    struct answer answer;
+    assert_true(client_answer(client, &answer));
+    assert_string_equal(buf_str(&answer.body), "POST /slow?x=1\nwxyz0123456789A");
+    answer_fini(&answer);
+    assert_true(client_answer(client, &answer));
     assert_string_equal(buf_str(&answer.body), "POST /two?\nabc");
     answer_fini(&answer);
+}
+
+static void test_byte_by_byte(void **state)
+{
+    struct http_server *server = fixture_start(&config);
+    struct client client;
+    struct client other;
+    (void)state;
+    client_open(&client, server);
+    client_open(&other, server);
+    for (size_t i = 0; i + 1 < sizeof TWO_REQUESTS; i++) {
+        assert_true(client_send_bytes(&client, TWO_REQUESTS + i, 1));
+        barrier(&other);
+    }
+    expect_two_answers(&client);
     client_close(&client);
+    client_close(&other);
+    fixture_end(server);
+}
+
+static void test_cut_anywhere(void **state)
+{
+    struct http_server *server = fixture_start(&config);
+    struct client client;
+    struct client other;
+    (void)state;
+    client_open(&client, server);
+    client_open(&other, server);
+    for (size_t cut = 1; cut + 1 < sizeof TWO_REQUESTS; cut++) {
+        assert_true(client_send_bytes(&client, TWO_REQUESTS, cut));
+        barrier(&other);
+        assert_true(client_send(&client, TWO_REQUESTS + cut));
+        expect_two_answers(&client);
+    }
+    client_close(&client);
+    client_close(&other);
     fixture_end(server);
 }
 
@@ -341,6 +377,7 @@ int main(void)
         cmocka_unit_test_setup(test_head_has_no_body, setup),
         cmocka_unit_test_setup(test_keep_alive, setup),
         cmocka_unit_test_setup(test_byte_by_byte, setup),
+        cmocka_unit_test_setup(test_cut_anywhere, setup),
         cmocka_unit_test_setup(test_large_body_comes_back, setup),
         cmocka_unit_test_setup(test_continue, setup),
         cmocka_unit_test_setup(test_early_answer, setup),
