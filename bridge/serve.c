@@ -190,21 +190,31 @@ static void close_all(struct app *app)
     log_info("serve.stopped", "cut_off=%u", cut);
 }
 
-/* Applies what SIGHUP may change. */
+/* Puts the reloadable options to work. */
+static void apply_reload(struct app *app)
+{
+    enum log_level level = LOG_INFO;
+    if (!log_level_parse(option_text(OPT_LOG_LEVEL), &level)) {
+        log_warn("serve.reload", "ignored=log.level");
+    }
+    log_set(level, strcmp(option_text(OPT_LOG_FORMAT), "json") == 0 ? LOG_JSON : LOG_KEYVALUE);
+    store_set_reserve(app->store, (uint64_t)option_int(OPT_STORE_RESERVE));
+}
+
+/* SIGHUP: rereads the file; a bad one changes nothing and is said. */
 static void reload(struct app *app)
 {
-    struct buf why;
-    buf_init(&why, 1024);
+    struct buf why, restart;
+    buf_init(&why, 2048);
+    buf_init(&restart, 4096);
     const char *file = option_text(OPT_CONFIG);
-    if (file[0] != '\0' && option_load_file(file, &why) != ERR_OK) {
+    if (file[0] != '\0' && option_reload_file(file, &restart, &why) != ERR_OK) {
         log_error("serve.reload_refused", "reason=%s", log_quote(buf_str(&why)));
     } else {
-        enum log_level level = LOG_INFO;
-        log_level_parse(option_text(OPT_LOG_LEVEL), &level);
-        log_set(level, strcmp(option_text(OPT_LOG_FORMAT), "json") == 0 ? LOG_JSON : LOG_KEYVALUE);
-        store_set_reserve(app->store, (uint64_t)option_int(OPT_STORE_RESERVE));
-        log_info("serve.reloaded", "file=%s", log_quote(file));
+        apply_reload(app);
+        log_info("serve.reloaded", "file=%s needs_restart=%s", log_quote(file), log_quote(buf_str(&restart)));
     }
+    buf_fini(&restart);
     buf_fini(&why);
 }
 

@@ -5,39 +5,14 @@
 #include <string.h>
 
 #include "bridge/cli/cli.h"
+#include "queue/base/edit_distance.h"
 #include "queue/base/error.h"
 #include "queue/base/option.h"
 
-#define WORD_MAX 48
-
-/* Levenshtein distance of two short words; long words count as far apart. */
-static unsigned distance(const char *a, const char *b)
-{
-    size_t a_len = strlen(a), b_len = strlen(b);
-    if (a_len >= WORD_MAX || b_len >= WORD_MAX) {
-        return WORD_MAX;
-    }
-    unsigned row[WORD_MAX + 1];
-    for (size_t j = 0; j <= b_len; j++) {
-        row[j] = (unsigned)j;
-    }
-    for (size_t i = 1; i <= a_len; i++) {
-        unsigned diagonal = row[0];
-        row[0] = (unsigned)i;
-        for (size_t j = 1; j <= b_len; j++) {
-            unsigned change = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            unsigned skip = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-            row[j] = change < skip ? change : skip;
-        }
-    }
-    return row[b_len];
-}
-
 /* Keeps the candidate if it is nearer than the best so far (at most 2 edits away). */
-static void consider(const char *word, const char *candidate, unsigned *best, const char **found)
+static void consider(const char *word, const char *candidate, size_t *best, const char **found)
 {
-    unsigned d = distance(word, candidate);
+    size_t d = edit_distance(word, candidate);
     if (d < *best) {
         *best = d;
         *found = candidate;
@@ -46,7 +21,7 @@ static void consider(const char *word, const char *candidate, unsigned *best, co
 
 const char *words_nearest_command(const char *word)
 {
-    unsigned best = 3;
+    size_t best = 3;
     const char *found = NULL;
     for (unsigned i = 0; cli_command_at(i) != NULL; i++) {
         consider(word, cli_command_at(i)->name, &best, &found);
@@ -56,7 +31,7 @@ const char *words_nearest_command(const char *word)
 
 const char *words_nearest_flag(const char *word)
 {
-    unsigned best = 3;
+    size_t best = 3;
     const char *found = NULL;
     for (int i = 0; i < FLAG_COUNT; i++) {
         const char *name, *value;

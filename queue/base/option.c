@@ -14,9 +14,11 @@
 
 #include "queue/base/option.h"
 
+#include "queue/base/edit_distance.h"
 #include "queue/base/option_int.h"
 
 #define PREFIX  "CHASQUI_"
+#define CORE    "core." /* section that variables leave out: CHASQUI_DATA, not CHASQUI_CORE_DATA */
 #define SOURCES (OPTION_FLAG + 1)
 
 static const struct option_row rows[OPTION_COUNT] = {
@@ -63,7 +65,8 @@ void option_spell(enum option_id id, enum option_form form, char out[OPTION_NAME
     if (form == OPTION_FORM_VARIABLE) {
         buf_adds(&b, PREFIX);
     }
-    buf_adds(&b, form == OPTION_FORM_FLAG ? rows[id].flag : rows[id].name);
+    bool core = form == OPTION_FORM_VARIABLE && strncmp(rows[id].name, CORE, strlen(CORE)) == 0;
+    buf_adds(&b, form == OPTION_FORM_FLAG ? rows[id].flag : rows[id].name + (core ? strlen(CORE) : 0));
     CHECK(buf_ok(&b));
     for (size_t i = 0; form == OPTION_FORM_VARIABLE && i < b.len; i++) {
         char c = b.data[i];
@@ -87,33 +90,6 @@ bool option_find(const char *name, enum option_form form, enum option_id *id)
     return false;
 }
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Edit distance of Levenshtein, one row of the matrix at a time; names beyond OPTION_NAME_MAX are cut. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t row[OPTION_NAME_MAX];
-    size_t a_len = strnlen(a, OPTION_NAME_MAX - 1);
-    size_t b_len = strnlen(b, OPTION_NAME_MAX - 1);
-
-    for (size_t j = 0; j <= b_len; j++) {
-        row[j] = j;
-    }
-    for (size_t i = 1; i <= a_len; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b_len; j++) {
-            size_t above = row[j];
-            row[j] = least(least(above, row[j - 1]) + 1, diagonal + (a[i - 1] != b[j - 1]));
-            diagonal = above;
-        }
-    }
-    return row[b_len];
-}
-
 void option_nearest(const char *name, enum option_form form, char out[OPTION_NAME_MAX])
 {
     char known[OPTION_NAME_MAX];
@@ -121,7 +97,7 @@ void option_nearest(const char *name, enum option_form form, char out[OPTION_NAM
 
     for (int i = 0; i < OPTION_COUNT; i++) {
         option_spell((enum option_id)i, form, known);
-        size_t now = distance(name, known);
+        size_t now = edit_distance(name, known);
         if (now < best) {
             best = now;
             memcpy(out, known, sizeof known);

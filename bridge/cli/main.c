@@ -1,4 +1,4 @@
-/* main.c: one binary, daemon and command line; everything is in bridge/cli. */
+/* main.c: one binary, daemon and command line. */
 #include "bridge/cli/cli.h"
 
 int main(int argc, char **argv)
