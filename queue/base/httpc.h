@@ -20,7 +20,7 @@ struct httpc;
 
 enum httpc_outcome {
     HTTPC_ANSWERED,  /* a complete answer: look at status */
-    HTTPC_BLOCKED,   /* netguard refused the address, or the URL is not one we speak */
+    HTTPC_BLOCKED,   /* netguard refused the address, or URL, method or headers are none we may send */
     HTTPC_UNREACHED, /* name, connect or TLS failed: certainly nothing was sent */
     HTTPC_BROKEN,    /* broke off after the request may have been sent */
     HTTPC_TIMEOUT,   /* a deadline passed after the request may have been sent */
@@ -63,7 +63,7 @@ struct httpc_request {
 typedef void (*httpc_done_fn)(const struct httpc_answer *answer, void *arg);
 
 struct httpc *httpc_new(struct loop *loop);
-/* Cancels what is under way (done is called for each), then frees. On the loop's thread. */
+/* Cancels what is under way (done is called for each), then frees. On the loop's thread, never inside done. */
 void httpc_free(struct httpc *client);
 
 /* All strings and the body are copied. Returns the transfer's number, never 0. */

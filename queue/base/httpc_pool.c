@@ -1,0 +1,250 @@
+/* httpc_pool.c: libcurl's multi interface on libevent.
+ *
+ * libcurl tells which sockets it wants watched (on_want) and when it wants to be woken (on_want_timer); we
+ * tell it what happened and then read who has ended. Sockets and the timer are libevent events inside our
+ * structs. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <uthash.h>
+#include <utlist.h>
+
+#include "queue/base/httpc_pool.h"
+#include "queue/base/loop.h"
+
+#define KEEP_MS     60000 /* how long a pool without transfers keeps its connections */
+#define KEEP_POOLS  512   /* with more pools than this an idle one goes at once */
+#define CONNECTIONS 32L   /* idle connections kept in one pool */
+
+struct watch {
+    struct event event;
+    struct httpc_pool *pool;
+    struct watch *prev;
+    struct watch *next;
+};
+
+struct httpc_pool {
+    struct httpc_pools *all;
+    char *key; /* 't' or 'u' for trusted or not, then the name; the shared pool has only the letter */
+    UT_hash_handle hh;
+    CURLM *multi;
+    struct event timer;
+    struct watch *watches;
+    size_t users;
+    struct loop_timer *idle;
+};
+
+struct httpc_pools {
+    struct loop *loop;
+    httpc_pool_done_fn done;
+    struct httpc_pool *table;
+};
+
+/* Ends watching a socket. */
+static void watch_free(struct watch *watch)
+{
+    event_del(&watch->event);
+    DL_DELETE(watch->pool->watches, watch);
+    free(watch);
+}
+
+/* Frees a pool and closes its connections. */
+static void pool_free(struct httpc_pool *pool)
+{
+    CHECK(pool->users == 0);
+    HASH_DEL(pool->all->table, pool);
+    loop_cancel(pool->idle);
+    curl_multi_cleanup(pool->multi);
+    event_del(&pool->timer);
+    while (pool->watches != NULL) {
+        watch_free(pool->watches);
+    }
+    free(pool->key);
+    free(pool);
+}
+
+/* A pool has been without transfers for long enough. */
+static void on_idle(void *arg)
+{
+    struct httpc_pool *pool = arg;
+
+    pool->idle = NULL;
+    pool_free(pool);
+}
+
+/* Counts one transfer less; the last one starts the pool's idle time. */
+static void user_gone(struct httpc_pool *pool)
+{
+    CHECK(pool->users > 0);
+    pool->users--;
+    if (pool->users == 0) {
+        int wait = HASH_COUNT(pool->all->table) > KEEP_POOLS ? 0 : KEEP_MS;
+        pool->idle = loop_after(pool->all->loop, wait, on_idle, pool);
+    }
+}
+
+/* Reads who has ended and reports each. */
+static void reap(struct httpc_pool *pool)
+{
+    httpc_pool_done_fn done = pool->all->done;
+    int left;
+    CURLMsg *message = curl_multi_info_read(pool->multi, &left);
+
+    while (message != NULL) {
+        CURL *easy = message->easy_handle;
+        CURLcode code = message->data.result;
+        CHECK(message->msg == CURLMSG_DONE);
+        curl_multi_remove_handle(pool->multi, easy);
+        user_gone(pool);
+        done(easy, code);
+        message = curl_multi_info_read(pool->multi, &left);
+    }
+}
+
+/* Tells libcurl what happened, then looks who ended. */
+static void act(struct httpc_pool *pool, curl_socket_t s, int what)
+{
+    int running;
+
+    curl_multi_socket_action(pool->multi, s, what, &running);
+    reap(pool);
+}
+
+/* libevent: a socket is ready. */
+static void on_ready(evutil_socket_t s, short what, void *arg)
+{
+    struct watch *watch = arg;
+    int select =
+        ((what & EV_READ) != 0 ? CURL_CSELECT_IN : 0) | ((what & EV_WRITE) != 0 ? CURL_CSELECT_OUT : 0);
+
+    act(watch->pool, s, select);
+}
+
+/* libevent: the time libcurl asked for has come. */
+static void on_time(evutil_socket_t s, short what, void *arg)
+{
+    (void)s;
+    (void)what;
+    act(arg, CURL_SOCKET_TIMEOUT, 0);
+}
+
+/* libcurl: watch this socket so, or no more. */
+static int on_want(CURL *easy, curl_socket_t s, int what, void *pool_arg, void *watch_arg)
+{
+    struct httpc_pool *pool = pool_arg;
+    struct watch *watch = watch_arg;
+    short events = EV_PERSIST;
+
+    (void)easy;
+    if (what == CURL_POLL_REMOVE) {
+        if (watch != NULL) {
+            watch_free(watch);
+            curl_multi_assign(pool->multi, s, NULL);
+        }
+        return 0;
+    }
+    if (watch == NULL) {
+        watch = xcalloc(1, sizeof(*watch));
+        watch->pool = pool;
+        DL_APPEND(pool->watches, watch);
+        curl_multi_assign(pool->multi, s, watch);
+    } else {
+        event_del(&watch->event);
+    }
+    events = (short)(events | ((what & CURL_POLL_IN) != 0 ? EV_READ : 0));
+    events = (short)(events | ((what & CURL_POLL_OUT) != 0 ? EV_WRITE : 0));
+    event_assign(&watch->event, loop_base(pool->all->loop), s, events, on_ready, watch);
+    return event_add(&watch->event, NULL);
+}
+
+/* libcurl: wake me in so many milliseconds, or (-1) not at all. */
+static int on_want_timer(CURLM *multi, long ms, void *arg)
+{
+    struct httpc_pool *pool = arg;
+    struct timeval wait = {.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
+
+    (void)multi;
+    if (ms < 0) {
+        event_del(&pool->timer);
+        return 0;
+    }
+    event_base_update_cache_time(loop_base(pool->all->loop));
+    return event_add(&pool->timer, &wait);
+}
+
+/* Makes an empty pool; takes the key. */
+static struct httpc_pool *pool_new(struct httpc_pools *all, char *key)
+{
+    struct httpc_pool *pool = xcalloc(1, sizeof(*pool));
+
+    pool->all = all;
+    pool->key = key;
+    pool->multi = curl_multi_init();
+    CHECK(pool->multi != NULL);
+    evtimer_assign(&pool->timer, loop_base(all->loop), on_time, pool);
+    curl_multi_setopt(pool->multi, CURLMOPT_SOCKETFUNCTION, on_want);
+    curl_multi_setopt(pool->multi, CURLMOPT_SOCKETDATA, pool);
+    curl_multi_setopt(pool->multi, CURLMOPT_TIMERFUNCTION, on_want_timer);
+    curl_multi_setopt(pool->multi, CURLMOPT_TIMERDATA, pool);
+    curl_multi_setopt(pool->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS);
+    HASH_ADD_KEYPTR(hh, all->table, pool->key, strlen(pool->key), pool);
+    return pool;
+}
+
+/* The pool of a name, made if it is not there. */
+static struct httpc_pool *pool_of(struct httpc_pools *pools, const char *name, bool trusted)
+{
+    char *key = xasprintf("%c%s%s", trusted ? 't' : 'u', name != NULL ? ":" : "", name != NULL ? name : "");
+    struct httpc_pool *pool;
+
+    HASH_FIND_STR(pools->table, key, pool);
+    if (pool == NULL) {
+        return pool_new(pools, key);
+    }
+    free(key);
+    return pool;
+}
+
+/* Makes an empty set of pools. */
+struct httpc_pools *httpc_pools_new(struct loop *loop, httpc_pool_done_fn done)
+{
+    struct httpc_pools *pools = xcalloc(1, sizeof(*pools));
+
+    pools->loop = loop;
+    pools->done = done;
+    return pools;
+}
+
+/* Frees all pools. */
+void httpc_pools_free(struct httpc_pools *pools)
+{
+    while (pools->table != NULL) {
+        pool_free(pools->table);
+    }
+    free(pools);
+}
+
+/* Starts a transfer; libcurl begins with it at the loop's next turn. */
+struct httpc_pool *httpc_pool_add(struct httpc_pools *pools, const char *name, bool trusted, CURL *easy)
+{
+    struct httpc_pool *pool = pool_of(pools, name, trusted);
+    CURLMcode code;
+
+    loop_cancel(pool->idle);
+    pool->idle = NULL;
+    pool->users++;
+    code = curl_multi_add_handle(pool->multi, easy);
+    CHECK(code == CURLM_OK);
+    return pool;
+}
+
+/* Ends a transfer from outside. */
+void httpc_pool_remove(struct httpc_pool *pool, CURL *easy)
+{
+    CURLMcode code = curl_multi_remove_handle(pool->multi, easy);
+
+    CHECK(code == CURLM_OK);
+    user_gone(pool);
+}

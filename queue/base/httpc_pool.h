@@ -1,0 +1,30 @@
+/* httpc_pool.h: kept connections: one libcurl multi handle for each pool name, driven by one loop.
+ *
+ * libcurl shares connections, name look-ups and pins between all transfers of a multi handle, so each pool
+ * name has one of its own, and trusted and untrusted transfers of the same name have two. A pool without
+ * transfers keeps its connections for a minute, then it is freed. Private to httpc.c. Thread: the loop's own.
+ */
+#ifndef CHASQUI_BASE_HTTPC_POOL_H
+#define CHASQUI_BASE_HTTPC_POOL_H
+
+#include <stdbool.h>
+
+#include <curl/curl.h>
+
+struct loop;
+struct httpc_pool;
+struct httpc_pools;
+
+/* A transfer ended by itself. It has been taken out of its pool; never called from inside libcurl. */
+typedef void (*httpc_pool_done_fn)(CURL *easy, CURLcode code);
+
+struct httpc_pools *httpc_pools_new(struct loop *loop, httpc_pool_done_fn done);
+/* No transfer is in any pool. */
+void httpc_pools_free(struct httpc_pools *pools);
+
+/* Starts a transfer in the pool of that name (NULL: the shared one). Never calls done itself. */
+struct httpc_pool *httpc_pool_add(struct httpc_pools *pools, const char *name, bool trusted, CURL *easy);
+/* Takes a transfer out that has not ended. Not from inside libcurl. */
+void httpc_pool_remove(struct httpc_pool *pool, CURL *easy);
+
+#endif
