@@ -144,7 +144,8 @@ static enum httpc_outcome outcome_of(const struct transfer *t, CURLcode code)
     }
     if (!was_sent(t)) {
         bool blocked = t->refused && t->sockets == 0;
-        return blocked || code == CURLE_UNSUPPORTED_PROTOCOL ? HTTPC_BLOCKED : HTTPC_UNREACHED;
+        bool foreign = code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT;
+        return blocked || foreign ? HTTPC_BLOCKED : HTTPC_UNREACHED;
     }
     return code == CURLE_OPERATION_TIMEDOUT ? HTTPC_TIMEOUT : HTTPC_BROKEN;
 }
@@ -158,7 +159,7 @@ static const char *reason_of(const struct transfer *t, CURLcode code)
     if (t->words != NULL) {
         return t->words;
     }
-    if (t->outcome == HTTPC_BLOCKED) {
+    if (t->outcome == HTTPC_BLOCKED && t->refused) {
         return "the address is not allowed";
     }
     if (t->too_large) {
@@ -487,11 +488,16 @@ static bool url_has(CURLU *url, CURLUPart part)
 /* Takes the URL apart. NULL, or why it is not one we speak. */
 static const char *set_url(struct transfer *t, const char *text)
 {
+    const char *colon = strchr(text, ':');
     char *scheme = NULL;
     bool known;
 
     t->url = curl_url();
     CHECK(t->url != NULL);
+    /* libcurl would make a host of what follows one slash, or three. */
+    if (colon != NULL && (strncmp(colon, "://", 3) != 0 || colon[3] == '/')) {
+        return "the URL has no host where one belongs";
+    }
     if (curl_url_set(t->url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK) {
         return "the URL cannot be read";
     }
