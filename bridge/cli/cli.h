@@ -75,6 +75,7 @@ enum cli_exit cli_conversations(struct cli *cli);
 enum cli_exit cli_request(struct cli *cli);
 enum cli_exit cli_check_config(struct cli *cli);
 enum cli_exit cli_version(struct cli *cli);
+enum cli_exit cli_man(struct cli *cli);
 enum cli_exit cli_help(struct cli *cli);
 
 #endif

@@ -44,4 +44,5 @@ X("check-config", "[--config FILE] [--effective]", "check the configuration", "e
   "  chasqui check-config --config /etc/chasqui/chasqui.conf\n"
   "  chasqui check-config --effective\n")
 X("version", "", "print the version", "", cli_version, "  chasqui version --json\n")
+X("man", "", "print the manual page", "", cli_man, "  chasqui man | man -l -\n")
 X("help", "[COMMAND]", "explain a command", "", cli_help, "  chasqui help kb\n")
