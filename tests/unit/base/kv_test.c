@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -649,6 +651,77 @@ static void reader_slots_run_out(void **state)
     }
 }
 
+enum { FULL_OK, FULL_NO_MOUNT, FULL_WRONG };
+
+/* Writes a small file system full, then reads, deletes and writes again. In a mount namespace of its own. */
+static int fill_the_disk(const char *dir)
+{
+    struct kv_options options = {.map_size = 64 * MIB};
+    struct kv *kv = NULL;
+    struct kv_txn *txn;
+    struct kv_bytes value;
+    char block[4000] = "";
+    unsigned n = 0;
+    uint8_t key[4];
+    enum err rc = ERR_OK;
+
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", dir, "tmpfs", 0, "size=6m") != 0) {
+        return FULL_NO_MOUNT;
+    }
+    assert_int_equal(kv_open(dir, &options, names, T_COUNT, &kv), ERR_OK);
+    while (rc == ERR_OK && n < 20000) {
+        assert_int_equal(kv_begin_write(kv, &txn), ERR_OK);
+        for (unsigned i = 0; i < 10; i++) {
+            assert_int_equal(kv_put(txn, T_MAIN, number(key, n + i), KV_BYTES(block, sizeof(block))), ERR_OK);
+        }
+        rc = kv_commit(txn);
+        n += rc == ERR_OK ? 10 : 0;
+    }
+    if (rc != ERR_FULL || kv_grow(kv) != ERR_FULL || n < 100) {
+        return FULL_WRONG;
+    }
+    assert_int_equal(kv_begin_write(kv, &txn), ERR_OK);
+    if (kv_count(txn, T_MAIN) != n || kv_get(txn, T_MAIN, number(key, n - 1), &value) != ERR_OK) {
+        return FULL_WRONG;
+    }
+    for (unsigned i = 0; i < 50; i++) {
+        assert_int_equal(kv_delete(txn, T_MAIN, number(key, i)), ERR_OK);
+    }
+    if (kv_commit(txn) != ERR_OK) {
+        return FULL_WRONG;
+    }
+    /* LMDB uses freed pages again once no snapshot before the delete can see them: two commits on. */
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(kv_begin_write(kv, &txn), ERR_OK);
+        assert_int_equal(kv_put(txn, T_MAIN, number(key, i), KV_BYTES(block, 8)), ERR_OK);
+        rc = kv_commit(txn);
+    }
+    kv_close(kv);
+    return rc == ERR_OK ? FULL_OK : FULL_WRONG;
+}
+
+static void a_full_disk_is_told_apart(void **state)
+{
+    struct room *room = *state;
+    int status;
+    pid_t pid;
+
+    kv_close(room->kv);
+    room->kv = NULL;
+    pid = fork();
+    if (pid == 0) {
+        _exit(fill_the_disk(room->copy));
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == FULL_NO_MOUNT) {
+        print_message("  needs the right to mount\n");
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(status), FULL_OK);
+}
+
 static void transactions_are_numbered(void **state)
 {
     struct room *room = *state;
@@ -683,6 +756,7 @@ int main(void)
         IN_ROOM(a_copy_is_whole_and_compact),
         IN_ROOM(the_oldest_reader_has_an_age),
         IN_ROOM(reader_slots_run_out),
+        IN_ROOM(a_full_disk_is_told_apart),
         IN_ROOM(transactions_are_numbered),
     };
 
