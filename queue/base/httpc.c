@@ -9,7 +9,6 @@
  *    (CURLOPT_PREREQFUNCTION: the connection and its TLS are up) and bytes of it were written;
  *  - libcurl repeats a request on a fresh connection when a kept one dies without an answer. For anything but
  * GET and HEAD that could do the thing twice, so the second announcement is refused once bytes went out. */
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +23,7 @@
 #include "queue/base/buf.h"
 #include "queue/base/clock.h"
 #include "queue/base/httpc.h"
+#include "queue/base/httpc_parts.h"
 #include "queue/base/httpc_pool.h"
 #include "queue/base/loop.h"
 #include "queue/base/netguard.h"
@@ -33,7 +33,6 @@
 #define ANSWER_MAX  ((size_t)1 << 20)
 #define HEADERS_MAX ((size_t)64 << 10)
 #define SLICE       64 /* transfers started or ended in one turn of the loop */
-#define METHOD_MAX  16
 
 struct transfer {
     uint64_t number;
@@ -44,13 +43,10 @@ struct transfer {
     struct httpc *client;
 
     CURL *easy;
-    CURLU *url;
-    struct curl_slist *headers;
-    void *body;
+    struct httpc_parts parts;
     char *pool_name;         /* NULL: the shared pool */
     struct httpc_pool *pool; /* set while libcurl has the transfer */
     bool trusted;
-    bool repeatable; /* GET or HEAD */
     int silence_ms;
     size_t max_answer;
     bool (*on_data)(const char *data, size_t size, long status, void *arg);
@@ -206,11 +202,9 @@ static const char *header_or_empty(const struct transfer *t, const char *name)
 static void transfer_free(struct transfer *t)
 {
     curl_easy_cleanup(t->easy);
-    curl_url_cleanup(t->url);
-    curl_slist_free_all(t->headers);
+    httpc_parts_free(&t->parts);
     buf_fini(&t->answer_headers);
     buf_fini(&t->answer_body);
-    free(t->body);
     free(t->pool_name);
     free(t);
 }
@@ -343,7 +337,7 @@ static int on_announce(void *arg, char *ip, char *local_ip, int port, int local_
     (void)local_ip;
     (void)port;
     (void)local_port;
-    if (!t->repeatable && was_sent(t)) {
+    if (!t->parts.repeatable && was_sent(t)) {
         return CURL_PREREQFUNC_ABORT;
     }
     t->announced++;
@@ -426,142 +420,6 @@ static size_t on_body(char *data, size_t one, size_t size, void *arg)
     return t->stopped ? 0 : size;
 }
 
-/* Whether one of the request's headers has that name. */
-static bool has_header(const struct httpc_request *request, const char *name)
-{
-    size_t len = strlen(name);
-
-    for (size_t i = 0; i < request->header_count; i++) {
-        if (strncasecmp(request->headers[i], name, len) == 0 && request->headers[i][len] == ':') {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Adds one header, in libcurl's spelling when the value is empty ("Name;"). */
-static void add_header(struct transfer *t, const char *header)
-{
-    size_t name_len = strcspn(header, ":");
-    const char *value = header + name_len + (header[name_len] == ':');
-    char *text;
-
-    value += strspn(value, " \t");
-    text = *value != '\0' ? xstrdup(header) : xasprintf("%.*s;", (int)name_len, header);
-    t->headers = curl_slist_append(t->headers, text);
-    CHECK(t->headers != NULL);
-    free(text);
-}
-
-/* Copies the headers. NULL, or why they cannot be sent: a line break would forge further headers, and the
- * framing is libcurl's alone. */
-static const char *set_headers(struct transfer *t, const struct httpc_request *request)
-{
-    for (size_t i = 0; i < request->header_count; i++) {
-        const char *header = request->headers[i];
-        if (strpbrk(header, "\r\n") != NULL || strchr(header, ':') == NULL || header[0] == ':') {
-            return "a header is not one line of name and value";
-        }
-        add_header(t, header);
-    }
-    if (has_header(request, "Content-Length") || has_header(request, "Transfer-Encoding")) {
-        return "a header would change the framing";
-    }
-    t->headers = curl_slist_append(t->headers, "Expect:");
-    if (!has_header(request, "Content-Type")) {
-        t->headers = curl_slist_append(t->headers, "Content-Type:");
-    }
-    curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
-    return NULL;
-}
-
-/* Whether a part of the URL is there, even if empty. */
-static bool url_has(CURLU *url, CURLUPart part)
-{
-    char *text = NULL;
-    CURLUcode code = curl_url_get(url, part, &text, 0);
-
-    curl_free(text);
-    return code == CURLUE_OK;
-}
-
-/* Takes the URL apart. NULL, or why it is not one we speak. */
-static const char *set_url(struct transfer *t, const char *text)
-{
-    const char *colon = strchr(text, ':');
-    char *scheme = NULL;
-    bool known;
-
-    t->url = curl_url();
-    CHECK(t->url != NULL);
-    /* libcurl would make a host of what follows one slash, or three. */
-    if (colon != NULL && (strncmp(colon, "://", 3) != 0 || colon[3] == '/')) {
-        return "the URL has no host where one belongs";
-    }
-    if (curl_url_set(t->url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK) {
-        return "the URL cannot be read";
-    }
-    if (curl_url_get(t->url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK) {
-        return "the URL has no scheme";
-    }
-    known = strcasecmp(scheme, "http") == 0 || strcasecmp(scheme, "https") == 0;
-    curl_free(scheme);
-    if (!known) {
-        return "the URL is neither http nor https";
-    }
-    if (url_has(t->url, CURLUPART_USER) || url_has(t->url, CURLUPART_PASSWORD)) {
-        return "the URL holds a user name or a password";
-    }
-    curl_easy_setopt(t->easy, CURLOPT_CURLU, t->url);
-    return NULL;
-}
-
-/* Sets method and body. NULL, or why not. */
-static const char *set_method(struct transfer *t, const struct httpc_request *request)
-{
-    const char *method = request->method;
-    size_t len = strlen(method);
-    bool body = request->body_size > 0 || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
-                strcmp(method, "PATCH") == 0;
-
-    if (len == 0 || len > METHOD_MAX || strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != len) {
-        return "the method is not a word of capital letters";
-    }
-    t->repeatable = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
-    if (strcmp(method, "HEAD") == 0) {
-        curl_easy_setopt(t->easy, CURLOPT_NOBODY, 1L);
-        return NULL;
-    }
-    if (body) {
-        t->body = xmalloc(request->body_size + 1);
-        if (request->body_size > 0) {
-            memcpy(t->body, request->body, request->body_size);
-        }
-        curl_easy_setopt(t->easy, CURLOPT_POST, 1L);
-        curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size);
-        curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, t->body);
-    }
-    curl_easy_setopt(t->easy, CURLOPT_CUSTOMREQUEST, method);
-    return NULL;
-}
-
-/* The options that are the same for every transfer. */
-static void set_rules(CURL *easy)
-{
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-    curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT,
-                     1L); /* a slow name server must not block the loop at the end */
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "Chasqui/" CHASQUI_VERSION);
-}
-
 /* The options that lead back to the transfer, and its deadlines. */
 static void set_hooks(struct transfer *t, const struct httpc_request *request)
 {
@@ -630,11 +488,8 @@ uint64_t httpc_send(struct httpc *client, const struct httpc_request *request, h
     buf_init(&t->answer_body, t->max_answer);
     t->easy = curl_easy_init();
     CHECK(t->easy != NULL);
-    set_rules(t->easy);
     set_hooks(t, request);
-    fault = set_url(t, request->url);
-    fault = fault != NULL ? fault : set_method(t, request);
-    fault = fault != NULL ? fault : set_headers(t, request);
+    fault = httpc_parts_set(&t->parts, t->easy, request);
     if (fault != NULL) {
         settle(t, HTTPC_BLOCKED, fault);
     }
