@@ -1,0 +1,261 @@
+/* changes.c: building a change-set; see changes.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "queue/base/codec.h"
+#include "queue/changes.h"
+
+struct changes *changes_new(void)
+{
+    struct changes *cs = xcalloc(1, sizeof *cs);
+
+    cs->texts = arena_new(SIZE_MAX / 2);
+    return cs;
+}
+
+void changes_free(struct changes *cs)
+{
+    if (cs == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < cs->op_count; i++) {
+        free(cs->ops[i].value);
+    }
+    free(cs->ops);
+    free(cs->guards);
+    arena_free(cs->texts);
+    free(cs);
+}
+
+bool changes_any(const struct changes *cs)
+{
+    return cs->op_count > 0 || cs->guard_count > 0 || cs->fault != ERR_OK;
+}
+
+bool changes_writes(const struct changes *cs)
+{
+    for (size_t i = 0; i < cs->guard_count; i++) {
+        if (cs->guards[i].type == GUARD_ONCE) {
+            return true;
+        }
+    }
+    return cs->op_count > 0;
+}
+
+void changes_fault(struct changes *cs, enum err rc)
+{
+    if (cs->fault == ERR_OK) {
+        cs->fault = rc;
+    }
+}
+
+/* True if the text may stand in a key: not empty, not longer than max, UTF-8. */
+static bool name_ok(const char *text, size_t max)
+{
+    size_t len = text != NULL ? strnlen(text, max + 1) : 0;
+
+    return len > 0 && len <= max && utf8_valid(text, len);
+}
+
+/* True once the set may grow by one more; remembers the fault otherwise. */
+static bool room_for(struct changes *cs, const char *part, const char *name, size_t name_max)
+{
+    if (!name_ok(part, PARTITION_SIZE - 1) || !name_ok(name, name_max)) {
+        changes_fault(cs, ERR_INVALID);
+    } else if (cs->op_count + cs->guard_count >= STORE_CHANGES_MAX) {
+        changes_fault(cs, ERR_LIMIT);
+    }
+    return cs->fault == ERR_OK;
+}
+
+/* The partition's text in the set's memory; most sets name one partition only, so the last one is tried
+ * first. */
+static const char *part_text(struct changes *cs, const char *part)
+{
+    if (cs->op_count > 0 && strcmp(cs->ops[cs->op_count - 1].part, part) == 0) {
+        return cs->ops[cs->op_count - 1].part;
+    }
+    return arena_strdup(cs->texts, part);
+}
+
+struct op *changes_op(struct changes *cs, enum op_type type, unsigned code, const char *part,
+                      const char *name, size_t name_max)
+{
+    if (cs->fault != ERR_OK || !room_for(cs, part, name, name_max)) {
+        return NULL;
+    }
+    const char *kept = part_text(cs, part);
+    if (cs->op_count == cs->op_room) {
+        cs->op_room = cs->op_room == 0 ? 8 : cs->op_room * 2;
+        cs->ops = xrealloc(cs->ops, cs->op_room * sizeof *cs->ops);
+    }
+    struct op *op = &cs->ops[cs->op_count++];
+    *op = (struct op){.type = type, .code = code, .part = kept, .name = arena_strdup(cs->texts, name)};
+    return op;
+}
+
+/* A new guard, or NULL after a fault. */
+static struct guard *guard_add(struct changes *cs, enum guard_type type, const char *part, const char *id)
+{
+    if (cs->fault != ERR_OK || !room_for(cs, part, id, type == GUARD_ONCE ? SIZE_MAX - 1 : STORE_ID_MAX)) {
+        return NULL;
+    }
+    if (cs->guard_count == cs->guard_room) {
+        cs->guard_room = cs->guard_room == 0 ? 4 : cs->guard_room * 2;
+        cs->guards = xrealloc(cs->guards, cs->guard_room * sizeof *cs->guards);
+    }
+    struct guard *guard = &cs->guards[cs->guard_count++];
+    *guard = (struct guard){.type = type, .part = part_text(cs, part)};
+    return guard;
+}
+
+void changes_expect(struct changes *cs, enum kind kind, const char *part, const char *id, uint64_t rev)
+{
+    CHECK(kind_row(kind) != NULL);
+    struct guard *guard = guard_add(cs, GUARD_REVISION, part, id);
+
+    if (guard != NULL) {
+        guard->kind = kind;
+        guard->id = arena_strdup(cs->texts, id);
+        guard->rev = rev;
+    }
+}
+
+void changes_once(struct changes *cs, const char *part, const char *scope, const char *id)
+{
+    struct guard *guard = guard_add(cs, GUARD_ONCE, part, id);
+
+    if (guard != NULL) {
+        seen_mark(part, scope, id, guard->mark);
+    }
+}
+
+/* Moves the laid-out bytes into the operation, if they are whole and within the bounds. */
+static void value_take(struct changes *cs, struct op *op, struct buf *bytes)
+{
+    if (!buf_ok(bytes) || cs->bytes + bytes->len > CHANGES_BYTES_MAX) {
+        changes_fault(cs, ERR_LIMIT);
+        return;
+    }
+    cs->bytes += bytes->len;
+    op->value = (uint8_t *)buf_take(bytes, &op->size);
+}
+
+void changes_value(struct changes *cs, struct op *op, const struct buf *head, const json_t *value)
+{
+    struct buf bytes;
+
+    buf_init(&bytes, head->len + STORE_BODY_MAX);
+    buf_add(&bytes, head->data, head->len);
+    jx_dump(value, &bytes);
+    value_take(cs, op, &bytes);
+    buf_fini(&bytes);
+}
+
+/* The head of a record: flags, room for the revision, its index entries. */
+static void record_head(struct buf *head, unsigned flags, enum kind kind, const json_t *body)
+{
+    uint8_t fixed[RECORD_HEAD] = {(uint8_t)flags};
+
+    buf_init(head, 8192);
+    buf_add(head, fixed, sizeof fixed);
+    if (body != NULL) {
+        entries_of(kind, body, head);
+    }
+    CHECK(buf_ok(head));
+    put_u32((uint8_t *)head->data + 9, (uint32_t)(head->len - RECORD_HEAD));
+}
+
+/* True if every index key of the record fits: only an id that is much longer than ours can fail. */
+static bool entries_fit(const struct buf *head, const char *part, const char *id)
+{
+    const uint8_t *at = (const uint8_t *)head->data + RECORD_HEAD;
+    const uint8_t *end = (const uint8_t *)head->data + head->len;
+    struct entry entry;
+    struct key key;
+
+    while (entry_next(&at, end, &entry)) {
+        key_index_entry(&key, entry.data, entry.size, part, id);
+        if (!key.ok) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void changes_put(struct changes *cs, enum kind kind, const char *part, const char *id, const json_t *body)
+{
+    changes_put_numbered(cs, kind, part, id, body, NULL);
+}
+
+void changes_put_bytes(struct changes *cs, enum kind kind, const char *part, const char *id, const void *data,
+                       size_t size)
+{
+    CHECK(kind_row(kind) != NULL);
+    struct op *op = changes_op(cs, OP_PUT, (unsigned)kind, part, id, STORE_ID_MAX);
+    struct buf head, bytes;
+
+    if (op == NULL) {
+        return;
+    }
+    record_head(&head, RECORD_RAW, kind, NULL);
+    buf_init(&bytes, head.len + STORE_BODY_MAX);
+    buf_add(&bytes, head.data, head.len);
+    buf_add(&bytes, data, size);
+    value_take(cs, op, &bytes);
+    buf_fini(&bytes);
+    buf_fini(&head);
+}
+
+/* The body without a "sequence" of its own: the store's number takes that place. New reference. */
+static json_t *unnumbered(const json_t *body)
+{
+    json_t *copy = json_copy((json_t *)body);
+
+    CHECK(copy != NULL);
+    json_object_del(copy, "sequence");
+    return copy;
+}
+
+void changes_put_numbered(struct changes *cs, enum kind kind, const char *part, const char *id,
+                          const json_t *body, const char *stream)
+{
+    CHECK(kind_row(kind) != NULL && json_is_object(body));
+    struct op *op = changes_op(cs, OP_PUT, (unsigned)kind, part, id, STORE_ID_MAX);
+    struct buf head;
+
+    if (op == NULL) {
+        return;
+    }
+    if (stream != NULL && !name_ok(stream, KEY_NAME_MAX)) {
+        changes_fault(cs, ERR_INVALID);
+        return;
+    }
+    record_head(&head, 0, kind, body);
+    if (!entries_fit(&head, part, id)) {
+        changes_fault(cs, ERR_LIMIT);
+    } else if (stream == NULL) {
+        changes_value(cs, op, &head, body);
+    } else {
+        json_t *copy = unnumbered(body);
+        changes_value(cs, op, &head, copy);
+        op->stream = arena_strdup(cs->texts, stream);
+        json_decref(copy);
+    }
+    buf_fini(&head);
+}
+
+void changes_delete(struct changes *cs, enum kind kind, const char *part, const char *id)
+{
+    CHECK(kind_row(kind) != NULL);
+    (void)changes_op(cs, OP_DELETE, (unsigned)kind, part, id, STORE_ID_MAX);
+}
+
+void changes_add(struct changes *cs, const char *part, const char *counter, int64_t delta)
+{
+    struct op *op = changes_op(cs, OP_ADD, 0, part, counter, KEY_NAME_MAX);
+
+    if (op != NULL) {
+        op->number = delta;
+    }
+}

@@ -1,0 +1,46 @@
+/* store_int.h: the inside of a store: engine, schedule, committer. Private to the room. */
+#ifndef CHASQUI_QUEUE_STORE_INT_H
+#define CHASQUI_QUEUE_STORE_INT_H
+
+#include <stdatomic.h>
+
+#include "queue/engine.h"
+#include "queue/lanes.h"
+
+struct committer;
+struct loop;
+
+struct store {
+    const struct store_engine *engine;
+    void *self; /* the engine's */
+    struct lanes *lanes;
+    struct committer *committer;
+    char *dir;
+    _Atomic uint64_t reserve;
+    _Atomic int64_t disk_checked; /* monotonic ms */
+    atomic_bool disk_low;
+};
+
+/* As store_submit, but done runs on the given loop (needed only if done is not NULL). */
+void store_submit_on(struct store *store, struct loop *loop, struct changes *cs, store_done_fn done,
+                     void *arg);
+
+/* ---- committer.c ---- */
+struct committer_status {
+    bool writable;
+    unsigned waiting;
+    uint64_t commits, changes, commit_us_sum;
+};
+
+struct committer *committer_start(struct store *store, unsigned backlog);
+/* Commits what waits, ends the thread, frees. */
+void committer_stop(struct committer *committer);
+void committer_submit(struct committer *committer, struct loop *loop, struct changes *cs, store_done_fn done,
+                      void *arg);
+enum err committer_submit_wait(struct committer *committer, struct changes *cs, uint64_t *rev);
+void committer_on_feed(struct committer *committer, void (*fn)(uint64_t rev, void *arg), void *arg);
+void committer_status(struct committer *committer, struct committer_status *out);
+/* True if another change-set would not be refused for want of room. */
+bool committer_has_room(struct committer *committer);
+
+#endif
