@@ -34,13 +34,31 @@ static void add_header(struct httpc_parts *parts, const char *header)
     free(text);
 }
 
+/* Whether a header is a name (RFC 9110 section 5.6.2), a colon and a value without control characters. */
+static bool header_is_clean(const char *header)
+{
+    static const char token[] = "!#$%&'*+-.^_`|~0123456789"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    size_t name_len = strspn(header, token);
+
+    if (name_len == 0 || header[name_len] != ':') {
+        return false;
+    }
+    for (const char *c = header + name_len; *c != '\0'; c++) {
+        if (((unsigned char)*c < ' ' && *c != '\t') || *c == '\x7f') {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Copies the headers. NULL, or why they cannot be sent: a line break would forge further headers, and the
  * framing is libcurl's alone. */
 static const char *set_headers(struct httpc_parts *parts, CURL *easy, const struct httpc_request *request)
 {
     for (size_t i = 0; i < request->header_count; i++) {
         const char *header = request->headers[i];
-        if (strpbrk(header, "\r\n") != NULL || strchr(header, ':') == NULL || header[0] == ':') {
+        if (!header_is_clean(header)) {
             return "a header is not one line of name and value";
         }
         add_header(parts, header);

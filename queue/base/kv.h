@@ -42,7 +42,8 @@ struct kv_stat {
 };
 
 /* Opens (creating if needed) DIR/data.mdb with the named tables; a table is addressed by its index in
- * tables[]. Holds an exclusive lock on DIR/lock.pid unless read_only: ERR_BUSY if another process has it. */
+ * tables[]. Holds an exclusive lock on DIR/lock.pid unless read_only: ERR_BUSY if another process has it, or if
+ * this process has DIR open in either way. read_only creates nothing: ERR_NOTFOUND if DIR or a table is missing. */
 enum err kv_open(const char *dir, const struct kv_options *options, const char *const tables[], size_t count,
                  struct kv **out) MUST_CHECK;
 void kv_close(struct kv *kv);

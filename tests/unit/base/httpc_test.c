@@ -567,8 +567,17 @@ static void urls_and_headers_we_refuse(void **state)
         "http://[::1/",
     };
     static const char *const headers[] = {
-        "X: a\r\nY: b", "X: a\nY: b",        "no colon",
-        ": no name",    "Content-Length: 3", "transfer-encoding: chunked",
+        "X: a\r\nY: b",
+        "X: a\nY: b",
+        "no colon",
+        "Content-Length : 3",
+        "Transfer-Encoding\t: chunked",
+        " X: folded",
+        "X: \x01",
+        "X\x7f: a",
+        ": no name",
+        "Content-Length: 3",
+        "transfer-encoding: chunked",
     };
     static const char *const methods[] = {"", "get", "GET /x", "GET\r\n", "AVERYLONGMETHODNAME"};
     struct room *room = *state;
