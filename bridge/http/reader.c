@@ -258,11 +258,13 @@ static bool read_body(struct http_conn *conn)
     struct http_reader *reader = conn->reader;
     struct evbuffer *in = bufferevent_get_input(conn->bev);
     struct http_fault fault = {0, NULL};
-    struct evbuffer_iovec piece;
-    while (evbuffer_peek(in, -1, NULL, &piece, 1) > 0) {
-        http_reader_continue(conn);
+    while (evbuffer_get_length(in) > 0) {
+        size_t first = evbuffer_get_contiguous_space(in);
+        size_t len = first > 0 ? first : evbuffer_get_length(in);
         size_t taken = 0;
-        enum http_verdict verdict = take_piece(conn, piece.iov_base, piece.iov_len, &taken, &fault);
+        const char *data = (const char *)evbuffer_pullup(in, (ev_ssize_t)len);
+        http_reader_continue(conn);
+        enum http_verdict verdict = take_piece(conn, data, len, &taken, &fault);
         if (verdict == HTTP_REFUSED) {
             http_refuse(conn, reader->req, fault);
             return true;
