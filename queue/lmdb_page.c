@@ -128,7 +128,7 @@ static enum err scan_first(const struct scan *scan, struct kv_cursor *cursor, st
                            struct kv_bytes *v)
 {
     const struct key *low =
-        scan->resumed && compare(key_kv(&scan->after), &scan->low) > 0 ? &scan->after : &scan->low;
+        scan->resumed && compare(key_kv(&scan->after), &scan->low) >= 0 ? &scan->after : &scan->low;
     const struct key *high =
         scan->resumed && compare(key_kv(&scan->after), &scan->high) < 0 ? &scan->after : &scan->high;
     enum err rc = kv_cursor_seek(cursor, key_kv(scan->descending ? high : low), k, v);
