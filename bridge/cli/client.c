@@ -68,7 +68,6 @@ static void call_done(const struct httpc_answer *answer, void *arg)
             report(answer->status, call->answer);
         }
     }
-    httpc_free(call->http);
     loop_stop(call->loop);
 }
 
@@ -128,6 +127,7 @@ static void call_run(struct call *call)
     call->loop = loop_new("cli");
     loop_post(call->loop, call_begin, call);
     loop_run(call->loop);
+    httpc_free(call->http);
     loop_free(call->loop);
 }
 

@@ -433,6 +433,9 @@ static void set_hooks(struct transfer *t, const struct httpc_request *request)
     curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
     curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
+    if (request->unix_socket != NULL) {
+        curl_easy_setopt(t->easy, CURLOPT_UNIX_SOCKET_PATH, request->unix_socket);
+    }
     curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS,
                      (long)(request->connect_ms > 0 ? request->connect_ms : CONNECT_MS));
     curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS,
