@@ -1,9 +1,10 @@
 /* channel.h: the interface every messaging platform implements: verify, parse, send; one row per platform.
  *
- * A channel record: {"id", "agent_id", "type", "name"?, "status": "active|paused", "reason"?, type-specific fields, "created_at",
- * "updated_at"}; credentials are sealed (crypto.h) under the context "PARTITION/CHANNEL_ID". In a test partition the sandbox row
- * takes the place of the platform's own sender: the same path, but nothing can leave the machine.
- * Thread: verify and parse on any thread (pure); send on the worker's loop. */
+ * A channel record: {"id", "agent_id", "type", "name"?, "status": "active|paused", "reason"?: {"code",
+ * "detail"}, type-specific fields, "sealed": {FIELD: {"value", "last4"?}}, "created_at", "updated_at"};
+ * credentials are sealed (crypto.h) under the context "PARTITION/CHANNEL_ID". In a test partition the sandbox
+ * row takes the place of the platform's own sender: the same path, but nothing can leave the machine. Thread:
+ * verify and parse on any thread (pure); send on the worker's loop. */
 #ifndef CHASQUI_CHANNELS_CHANNEL_H
 #define CHASQUI_CHANNELS_CHANNEL_H
 
@@ -28,12 +29,12 @@ struct hook_call {
 };
 
 enum send_outcome {
-    SEND_ACCEPTED,   /* the platform took it: platform_id is set */
-    SEND_DELIVERED,  /* it is with the customer already (API and widget channels) */
-    SEND_LATER,      /* rate limit or outage: retry after retry_ms (0: the queue's backoff) */
-    SEND_REFUSED,    /* permanent for this message: code, title, detail */
-    SEND_CHANNEL,    /* credentials or account: the channel pauses, the message waits */
-    SEND_UNKNOWN,    /* may have been sent: wait for a status that carries our id */
+    SEND_ACCEPTED,  /* the platform took it: platform_id is set */
+    SEND_DELIVERED, /* it is with the customer already (API and widget channels) */
+    SEND_LATER,     /* rate limit or outage: retry after retry_ms (0: the queue's backoff) */
+    SEND_REFUSED,   /* permanent for this message: code, title, detail */
+    SEND_CHANNEL,   /* credentials or account: the channel pauses, the message waits */
+    SEND_UNKNOWN,   /* may have been sent: wait for a status that carries our id */
 };
 struct send_result {
     enum send_outcome outcome;
@@ -54,9 +55,11 @@ struct send_call {
 enum inbound_kind { INBOUND_MESSAGE, INBOUND_STATUS, INBOUND_OTHER, INBOUND_BAD };
 struct inbound_item {
     enum inbound_kind kind;
-    /* MESSAGE: {"identities", "name", "platform_id", "platform_ms", "type", "text", "content"?, "reply_to"?, "wants_turn"};
-     * STATUS: {"platform_id", "status", "platform_ms", "error"?, "outbox"? (our message id, from the opaque callback data)};
-     * OTHER: {"field", "value"} stored and visible; BAD: {"reason", "raw"} to quarantine. Owned by the list. */
+    /* Each may hold "address": the platform's own id of the number or page it came to, if that is not this
+     * channel. MESSAGE: {"identities", "name", "platform_id", "platform_ms", "type", "text", "content"?,
+     * "reply_to"?, "wants_turn"}; STATUS: {"platform_id", "status", "platform_ms", "error"?, "outbox"? (our
+     * message id, from the opaque callback data)}; OTHER: {"field", "value"} stored and visible; BAD:
+     * {"reason", "raw"} to quarantine. Owned by the list. */
     json_t *body;
 };
 struct inbound_list {
@@ -67,41 +70,71 @@ void inbound_list_free(struct inbound_list *list);
 
 struct channel_ops {
     const char *type;
-    bool has_window;      /* free text only within 24 h of the customer's last message */
-    size_t text_max;      /* UTF-16 code units of one text bubble */
-    /* Names of the fields of a create or update call: required, optional, and which of them are sealed. NULL-terminated. */
+    bool has_window; /* free text only within 24 h of the customer's last message */
+    size_t text_max; /* UTF-16 code units of one text bubble */
+    /* Names of the fields of a create or update call: required, optional, and which of them are sealed.
+     * NULL-terminated. */
     const char *const *required, *const *optional, *const *sealed;
-    /* GET verification: adds the exact answer. ERR_INVALID (400), ERR_DENIED (403). NULL: the platform has none. */
-    enum err (*challenge)(const char *part, const json_t *channel, const struct hook_call *call, struct buf *answer);
+    /* GET verification: adds the exact answer. ERR_INVALID (400), ERR_DENIED (403). NULL: the platform has
+     * none. */
+    enum err (*challenge)(const char *part, const json_t *channel, const struct hook_call *call,
+                          struct buf *answer);
     /* Signature over the raw bytes. ERR_DENIED. */
     enum err (*verify)(const char *part, const json_t *channel, const struct hook_call *call);
-    /* Takes a verified body apart; one bad item never spoils the others. ERR_INVALID: not a payload at all. */
+    /* Takes a verified body apart; one bad item never spoils the others. ERR_INVALID: not a payload at all.
+     */
     enum err (*parse)(const json_t *channel, const char *body, size_t size, struct inbound_list *out);
     /* done exactly once, later or at once. */
     void (*send)(const struct send_call *call, send_done_fn done, void *arg);
+    /* The rule of one field's value (not empty, no control characters, at most 4,096 bytes already). False:
+     * why holds the rule. NULL: no further rules. */
+    bool (*field_ok)(const char *field, const char *value, struct buf *why);
+    /* Whether a message of this type and content can be sent at all. ERR_INVALID: *field is a JSON pointer
+     * into content (or
+     * "/type", "/text"), why a sentence. NULL: text only. */
+    enum err (*content_check)(const char *type, const char *text, const json_t *content, const char **field,
+                              struct buf *why);
 };
 
-/* The row of a type; NULL if there is none. channel_sender: the row that sends for this partition (sandbox in test mode). */
+/* The row of a type; NULL if there is none. channel_sender: the row that sends for this partition (sandbox in
+ * test mode). */
 const struct channel_ops *channel_ops(const char *type);
 const struct channel_ops *channel_sender(const char *part, const char *type);
 /* Walks the types: index 0.. until NULL. */
 const struct channel_ops *channel_ops_at(unsigned index);
 
-enum err channel_get(struct snapshot *snap, const char *part, const char *id, json_t **channel, uint64_t *rev) MUST_CHECK;
+enum err channel_get(struct snapshot *snap, const char *part, const char *id, json_t **channel,
+                     uint64_t *rev) MUST_CHECK;
 /* The partition a channel id lives in (platform hooks know only the id). ERR_NOTFOUND. */
 enum err channel_partition(struct snapshot *snap, const char *id, char part[PARTITION_SIZE]) MUST_CHECK;
-/* A new channel of the agent: checks and seals the fields of body (ERR_INVALID: field and why are set), adds the record
- * and its KIND_ADDRESS. New reference in *channel. */
-enum err channel_create(struct changes *cs, const char *part, const char *agent_id, const json_t *body, json_t **channel,
-                        const char **field, struct buf *why) MUST_CHECK;
-enum err channel_update(struct changes *cs, const char *part, json_t *channel, uint64_t rev, const json_t *body,
-                        const char **field, struct buf *why) MUST_CHECK;
+/* A new channel of the agent: checks and seals the fields of body (ERR_INVALID: field and why are set), adds
+ * the record and its KIND_ADDRESS. New reference in *channel. Update: the fields that body has; null unsets
+ * an optional one; also "status"
+ * ("active", "paused") and "agent_id" (null unassigns; the caller knows that the agent exists). A new
+ * app_secret keeps the one before as app_secret_previous (both are accepted) unless body says otherwise; new
+ * credentials make a channel active again that was paused for the old ones. */
+enum err channel_create(struct changes *cs, const char *part, const char *agent_id, const json_t *body,
+                        json_t **channel, const char **field, struct buf *why) MUST_CHECK;
+enum err channel_update(struct changes *cs, const char *part, json_t *channel, uint64_t rev,
+                        const json_t *body, const char **field, struct buf *why) MUST_CHECK;
+/* Removes the record and its KIND_ADDRESS. */
+void channel_delete(struct changes *cs, const char *part, const char *id, uint64_t rev);
+/* The shape that leaves the house: no credentials, only {"credentials": {FIELD: {"set", "last4"?}}};
+ * webhook_path if the platform posts to us. New reference. */
+json_t *channel_public(const json_t *channel);
+/* The event channel.updated. */
+void channel_event(struct changes *cs, struct snapshot *snap, const char *part, const json_t *channel);
+/* Checks a message that an API caller wants to send on this channel: see content_check. */
+enum err channel_check_message(const char *channel_type, const char *type, const char *text,
+                               const json_t *content, const char **field, struct buf *why) MUST_CHECK;
 /* The unsealed value of a sealed field; ERR_NOTFOUND if unset. */
-enum err channel_secret(const char *part, const json_t *channel, const char *field, struct buf *out) MUST_CHECK;
+enum err channel_secret(const char *part, const json_t *channel, const char *field,
+                        struct buf *out) MUST_CHECK;
 
-/* Raw first: adds the KIND_HOOK record (one line of JSON about the call, a newline, the raw bytes) and its QUEUE_INTAKE job. Answer
- * 200 when this is durable. Returns the hook's id in out (ID_SIZE). */
-void channel_hook_store(struct changes *cs, const char *part, const char *channel_id, const char *body, size_t size, char *out);
+/* Raw first: adds the KIND_HOOK record (one line of JSON about the call, a newline, the raw bytes) and its
+ * QUEUE_INTAKE job. Answer 200 when this is durable. Returns the hook's id in out (ID_SIZE). */
+void channel_hook_store(struct changes *cs, const char *part, const char *channel_id, const char *body,
+                        size_t size, char *out);
 
 /* Registers the handlers of QUEUE_INTAKE, QUEUE_SEND and QUEUE_SANDBOX. */
 void channels_register(struct workers *workers);

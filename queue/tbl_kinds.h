@@ -31,6 +31,7 @@ KIND(KIND_LIMIT,        19, "limit",        "",     false) /* hour and day windo
 KIND(KIND_SETTING,      20, "setting",      "",     false)
 KIND(KIND_QUARANTINE,   21, "quarantine",   "qua",  false) /* an item that could not be understood */
 KIND(KIND_ADDRESS,      22, "address",      "",     false) /* global: channel id -> {"part"}, for platform hooks */
+KIND(KIND_NOTICE,       23, "notice",       "ntc",  false) /* what a platform told besides messages and statuses */
 #endif
 
 #ifdef INDEX
@@ -53,4 +54,6 @@ INDEX(INDEX_EVENT_CONVERSATION,   15, KIND_EVENT,        "by_conversation", "con
 INDEX(INDEX_DELIVERY_WEBHOOK,     16, KIND_DELIVERY,     "by_webhook",      "webhook_id", "", "",                  true)
 INDEX(INDEX_TURN_MESSAGE,         17, KIND_TURN,         "by_message",      "message_id", "", "",                  false)
 INDEX(INDEX_MESSAGE_OUTBOX,       18, KIND_MESSAGE,      "by_outbox",       "outbox", "", "",                      false)
+INDEX(INDEX_CHANNEL_NUMBER,       19, KIND_CHANNEL,      "by_number",       "phone_number_id", "", "",             false)
+INDEX(INDEX_NOTICE_CHANNEL,       20, KIND_NOTICE,       "by_channel",      "channel_id", "", "",                  false)
 #endif

@@ -1,0 +1,45 @@
+/* channels_int.h: what the files of this room share among themselves. */
+#ifndef CHASQUI_CHANNELS_CHANNELS_INT_H
+#define CHASQUI_CHANNELS_CHANNELS_INT_H
+
+#include "channels/channel.h"
+#include "queue/base/json.h"
+#include "queue/jobs.h"
+#include "queue/store.h"
+
+/* ---- contact.c ---- */
+/* A business-scoped user id: two capitals, a dot, perhaps "ENT.", 1 to 128 letters and digits. */
+bool contact_is_bsuid(const char *text);
+/* A contact by id; follows the pointers that merges left. ERR_NOTFOUND. */
+enum err contact_get(struct snapshot *snap, const char *part, const char *id, json_t **contact,
+                     uint64_t *rev) MUST_CHECK;
+json_t *contact_identity_new(const char *type, const char *value);
+/* As contact_resolve, but conversations of merged contacts stay where they are: *merged lists those contacts'
+ * ids. */
+enum err contact_resolve_merging(struct changes *cs, struct snapshot *snap, const char *part,
+                                 const json_t *identities, const char *name, json_t **contact,
+                                 json_t **merged) MUST_CHECK;
+
+/* ---- conversation.c ---- */
+/* Hands the conversations of the contacts named in the array from to contact to, but for the conversation
+ * except (NULL: all). */
+enum err conversation_move(struct changes *cs, struct snapshot *snap, const char *part, const json_t *from,
+                           const char *to, const char *except) MUST_CHECK;
+
+/* ---- hook.c ---- */
+/* A stored hook: its bytes live as long as the snapshot. *about: new reference to the line about the call. */
+enum err hook_get(struct snapshot *snap, const char *part, const char *id, json_t **about, const char **body,
+                  size_t *size) MUST_CHECK;
+
+/* ---- status.c ---- */
+/* Applies an INBOUND_STATUS body to the message it names; cs stays empty if it changes nothing. ERR_NOTFOUND:
+ * no such message. */
+enum err status_apply(struct changes *cs, struct snapshot *snap, const char *part, const char *channel_id,
+                      const json_t *status) MUST_CHECK;
+
+/* ---- job handlers ---- */
+void intake_run(struct job *job, void *arg);
+void outbox_run(struct job *job, void *arg);
+void sandbox_run(struct job *job, void *arg);
+
+#endif

@@ -1,0 +1,101 @@
+/* hook.c: what a platform posted, stored as it came.
+ *
+ * The record is one line of JSON about the call, a newline, then the raw bytes. Its job runs in one of a few
+ * lanes of the channel: posts about the same customer share a lane, so that they are taken apart in the order
+ * of arrival, while a storm of one customer's posts does not hold up the others. Which lane is a mere guess
+ * from the bytes (the first "from" or "recipient_id"); a wrong guess costs order between posts, which
+ * platforms do not promise either. */
+#include <stdio.h>
+#include <string.h>
+
+#include "channels/channels_int.h"
+
+#include "queue/base/clock.h"
+#include "queue/base/codec.h"
+#include "queue/base/id.h"
+
+#define LANES      16
+#define SCAN_BYTES 16384 /* the head of a body in which the customer is looked for */
+
+/* The text that stands behind the first key of the body, its size in *len; NULL if there is none. */
+static const char *value_behind(const char *body, size_t size, const char *key, size_t *len)
+{
+    const char *at = memmem(body, size, key, strlen(key));
+    const char *end = body + size;
+
+    if (at == NULL) {
+        return NULL;
+    }
+    at += strlen(key);
+    while (at < end && (*at == ':' || *at == ' ' || *at == '"')) {
+        at++;
+    }
+    const char *close = memchr(at, '"', (size_t)(end - at));
+    *len = close != NULL ? (size_t)(close - at) : 0;
+    return close != NULL ? at : NULL;
+}
+
+static void lane_of(const char *channel_id, const char *body, size_t size, char lane[JOB_LANE_MAX])
+{
+    static const char *const keys[] = {"\"from\"", "\"from_user_id\"", "\"recipient_id\"",
+                                       "\"recipient_user_id\""};
+    size_t scanned = size < SCAN_BYTES ? size : SCAN_BYTES;
+    const char *who = NULL;
+    size_t len = 0;
+
+    for (size_t i = 0; who == NULL && i < sizeof keys / sizeof *keys; i++) {
+        who = value_behind(body, scanned, keys[i], &len);
+    }
+    unsigned number = who != NULL ? crc32_of(who, len) % LANES : 0;
+    snprintf(lane, JOB_LANE_MAX, "%s:%u", channel_id, number);
+}
+
+void channel_hook_store(struct changes *cs, const char *part, const char *channel_id, const char *body,
+                        size_t size, char *out)
+{
+    struct id id = id_new("hok");
+    char lane[JOB_LANE_MAX];
+    json_t *about = json_object();
+    struct buf bytes;
+
+    jx_set_str(about, "channel_id", channel_id);
+    jx_set_time(about, "received_at", clock_wall_ms());
+    buf_init(&bytes, size + 512);
+    jx_dump(about, &bytes);
+    buf_addc(&bytes, '\n');
+    buf_add(&bytes, body, size);
+    CHECK(buf_ok(&bytes));
+    changes_expect(cs, KIND_HOOK, part, id.text, 0);
+    changes_put_bytes(cs, KIND_HOOK, part, id.text, bytes.data, bytes.len);
+    buf_fini(&bytes);
+    jx_set_str(about, "hook_id", id.text);
+    json_object_del(about, "received_at");
+    lane_of(channel_id, body, size, lane);
+    changes_push(cs, QUEUE_INTAKE, part, lane, 0, about);
+    json_decref(about);
+    memcpy(out, id.text, ID_SIZE);
+}
+
+enum err hook_get(struct snapshot *snap, const char *part, const char *id, json_t **about, const char **body,
+                  size_t *size)
+{
+    const void *data = NULL;
+    size_t len = 0;
+    enum err rc = snapshot_get_bytes(snap, KIND_HOOK, part, id, &data, &len, NULL);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    const char *newline = memchr(data, '\n', len);
+    if (newline == NULL) {
+        return ERR_CORRUPT;
+    }
+    size_t head = (size_t)(newline - (const char *)data);
+    rc = jx_parse_lenient(data, head, about);
+    if (rc != ERR_OK) {
+        return ERR_CORRUPT;
+    }
+    *body = newline + 1;
+    *size = len - head - 1;
+    return ERR_OK;
+}

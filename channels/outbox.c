@@ -1,0 +1,481 @@
+/* outbox.c: QUEUE_SEND: one message through its channel, at most once as far as that can be known.
+ *
+ * Before the platform is called, the message's record durably says so: "attempt": {"count", "started_at"}.
+ * What the platform answers takes started_at away again. So a record that still has it, without a platform
+ * id, means doubt: we crashed in between, or no answer came. Nobody can ask the platform what became of the
+ * call; but every status it sends carries our id and lifts the message out of "queued" (status.c). A message
+ * in doubt therefore waits for the grace time and is then sent once more, which may happen DOUBTS_MAX times
+ * before it fails as OUTCOME_UNKNOWN.
+ *
+ * The steps: look (is it still to be sent, may it be?) -> mark (durable) -> call -> settle (the outcome into
+ * the record). Look and settle read afresh and start over on ERR_CONFLICT: a status may have moved the
+ * message meanwhile. A job stays at the head of its conversation's lane until its message is settled, so
+ * order is kept. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "channels/channels_int.h"
+#include "channels/contact.h"
+#include "channels/conversation.h"
+#include "channels/message.h"
+
+#include "queue/base/clock.h"
+#include "queue/base/crypto.h"
+#include "queue/base/log.h"
+#include "queue/base/option.h"
+
+#define DOUBTS_MAX     3
+#define AGE_MAX_MS     86400000 /* a message that nothing else expires is given up after a day */
+#define PAUSED_WAIT_MS 15000    /* how often a message looks whether its channel goes on */
+#define WAIT_FIRST_MS  1000
+#define WAIT_CAP_MS    300000
+#define TEXT_MAX       400 /* bytes kept of a platform's words */
+
+/* A job under way. The platform's answer is copied, since settling may take several rounds. */
+struct outbox {
+    struct job *job;
+    json_t *message, *conversation, *contact, *channel;
+    uint64_t message_rev, channel_rev;
+    enum send_outcome outcome;
+    bool answered;
+    char platform_id[520];
+    char code[64], title[TEXT_MAX], detail[TEXT_MAX];
+    int64_t retry_ms;
+};
+
+static void outbox_look(struct outbox *o);
+static void outbox_settle(struct outbox *o);
+
+static void records_drop(struct outbox *o)
+{
+    json_decref(o->message);
+    json_decref(o->conversation);
+    json_decref(o->contact);
+    json_decref(o->channel);
+    o->message = o->conversation = o->contact = o->channel = NULL;
+}
+
+static void outbox_free(struct outbox *o)
+{
+    records_drop(o);
+    free(o);
+}
+
+static const char *part_of(const struct outbox *o)
+{
+    return job_partition(o->job);
+}
+
+static const char *message_id(const struct outbox *o)
+{
+    return jx_str_or(job_payload(o->job), "message_id", "-");
+}
+
+static json_t *error_of(const char *code, const char *title, const char *detail)
+{
+    json_t *error = json_object();
+
+    jx_set_str(error, "code", code);
+    jx_set_str(error, "title", title);
+    jx_set_str(error, "detail", detail);
+    return error;
+}
+
+/* ---- ends ---- */
+
+/* The set that ends the job was answered: over, or decided again. */
+static void ended(enum err rc, uint64_t rev, void *arg)
+{
+    struct outbox *o = arg;
+
+    (void)rev;
+    if (rc != ERR_CONFLICT && rc != ERR_SEEN) {
+        outbox_free(o);
+    } else if (o->answered) {
+        outbox_settle(o);
+    } else {
+        outbox_look(o);
+    }
+}
+
+static void finish(struct outbox *o, struct changes *cs)
+{
+    job_finish(o->job, cs, ended, o);
+}
+
+/* The store cannot be read or written now. */
+static void outbox_fail(struct outbox *o, enum err rc)
+{
+    struct changes *cs = changes_new();
+    struct job *job = o->job;
+
+    changes_retry(cs, job, WAIT_FIRST_MS, err_name(rc));
+    outbox_free(o);
+    job_finish(job, cs, NULL, NULL);
+}
+
+static void ack(struct outbox *o)
+{
+    struct changes *cs = changes_new();
+
+    changes_ack(cs, o->job);
+    finish(o, cs);
+}
+
+static void postpone(struct outbox *o, int64_t ms)
+{
+    struct changes *cs = changes_new();
+
+    changes_postpone(cs, o->job, ms);
+    finish(o, cs);
+}
+
+/* Adds what makes the message failed for good. */
+static void message_fail(struct outbox *o, struct changes *cs, struct snapshot *snap, const char *code,
+                         const char *title, const char *detail)
+{
+    json_t *error = error_of(code, title, detail);
+
+    json_object_del(o->message, "attempt");
+    message_advance(cs, snap, part_of(o), o->message, o->message_rev, "failed", error);
+    changes_ack(cs, o->job);
+    json_decref(error);
+    log_info("send.failed", "message=%s code=%s", message_id(o), log_quote(code));
+}
+
+/* ---- reading ---- */
+
+/* Reads the message; the other records as far as they exist. */
+static enum err records_read(struct outbox *o, struct snapshot *snap)
+{
+    const char *part = part_of(o);
+
+    records_drop(o);
+    enum err rc = snapshot_get(snap, KIND_MESSAGE, part, message_id(o), &o->message, &o->message_rev);
+    if (rc == ERR_OK) {
+        rc = channel_get(snap, part, jx_str_or(o->message, "channel_id", "-"), &o->channel, &o->channel_rev);
+        rc = rc == ERR_NOTFOUND ? ERR_OK : rc;
+    }
+    if (rc == ERR_OK) {
+        rc = conversation_get(snap, part, jx_str_or(o->message, "conversation_id", "-"), &o->conversation,
+                              NULL);
+        rc = rc == ERR_NOTFOUND ? ERR_OK : rc;
+    }
+    if (rc == ERR_OK) {
+        const char *id = jx_str_or(o->conversation, "contact_id", jx_str_or(o->message, "contact_id", "-"));
+        rc = contact_get(snap, part, id, &o->contact, NULL);
+        rc = rc == ERR_NOTFOUND ? ERR_OK : rc;
+    }
+    return rc;
+}
+
+static bool is_queued(const struct outbox *o)
+{
+    return strcmp(jx_str_or(o->message, "status", ""), "queued") == 0;
+}
+
+/* A time of the message, 0 if it has none. */
+static int64_t time_field(const json_t *obj, const char *name)
+{
+    const char *text = jx_str(obj, name);
+    int64_t ms;
+    bool date_only;
+
+    return text != NULL && clock_parse(text, &ms, &date_only) ? ms : 0;
+}
+
+static bool is_expired(const struct outbox *o, int64_t now)
+{
+    int64_t expires = time_field(o->message, "expires_at");
+    int64_t created = time_field(o->message, "created_at");
+
+    return expires > 0 ? now >= expires : created > 0 && now - created > AGE_MAX_MS;
+}
+
+/* ---- look ---- */
+
+/* A reason why the message can never go out: a row of code and words. */
+struct verdict {
+    const char *code, *title;
+};
+
+/* Why it must not be sent any more; a NULL code if nothing stands in the way. */
+static struct verdict verdict_of(const struct outbox *o, const struct channel_ops *sender, int64_t now)
+{
+    bool template = strcmp(jx_str_or(o->message, "type", ""), "template") == 0;
+
+    if (o->channel == NULL || o->conversation == NULL || o->contact == NULL || sender == NULL) {
+        return (struct verdict){"GONE", "the channel, conversation or contact is gone"};
+    }
+    if (is_expired(o, now)) {
+        return (struct verdict){"EXPIRED", "it could not be sent in time"};
+    }
+    if (sender->has_window && !template && !conversation_window_open(o->conversation, now)) {
+        return (struct verdict){"WINDOW_CLOSED", "more than 24 hours since the customer's last message"};
+    }
+    return (struct verdict){NULL, NULL};
+}
+
+/* How long a message in doubt has still to wait; 0 if it is not in doubt or has waited. */
+static int64_t doubt_left(const struct outbox *o, int64_t now)
+{
+    int64_t started = jx_int(jx_obj(o->message, "attempt"), "started_at", 0);
+    int64_t grace = option_int(OPT_DOUBT_GRACE);
+
+    if (started == 0 || started > now) {
+        return started == 0 ? 0 : grace;
+    }
+    return now - started < grace ? grace - (now - started) : 0;
+}
+
+static void mark(struct outbox *o);
+
+/* The message is queued: fail it, let it wait, or go on to the call. */
+static void decide(struct outbox *o, struct snapshot *snap)
+{
+    const struct channel_ops *sender = channel_sender(part_of(o), jx_str_or(o->channel, "type", ""));
+    const json_t *attempt = jx_obj(o->message, "attempt");
+    int64_t now = clock_wall_ms();
+    int64_t wait = doubt_left(o, now);
+    struct verdict verdict = verdict_of(o, sender, now);
+
+    if (wait > 0) {
+        postpone(o, wait);
+        return;
+    }
+    if (jx_int(attempt, "started_at", 0) > 0 && jx_int(attempt, "doubts", 0) + 1 >= DOUBTS_MAX) {
+        verdict = (struct verdict){"OUTCOME_UNKNOWN", "the platform never told whether it took the message"};
+    }
+    if (verdict.code != NULL) {
+        struct changes *cs = changes_new();
+        message_fail(o, cs, snap, verdict.code, verdict.title, "");
+        finish(o, cs);
+    } else if (strcmp(jx_str_or(o->channel, "status", ""), "paused") == 0) {
+        postpone(o, PAUSED_WAIT_MS);
+    } else {
+        mark(o);
+    }
+}
+
+static void outbox_look(struct outbox *o)
+{
+    struct snapshot *snap = NULL;
+    enum err rc = snapshot_open(job_store(o->job), &snap);
+
+    if (rc == ERR_OK) {
+        rc = records_read(o, snap);
+    }
+    if (rc == ERR_NOTFOUND || (rc == ERR_OK && !is_queued(o))) {
+        ack(o); /* erased, or a status has told of it already */
+    } else if (rc != ERR_OK) {
+        outbox_fail(o, rc);
+    } else {
+        decide(o, snap);
+    }
+    snapshot_close(snap);
+}
+
+/* ---- mark and call ---- */
+
+static void keep(char *out, size_t size, const char *text)
+{
+    snprintf(out, size, "%s", text != NULL ? text : "");
+}
+
+/* The platform's answer. */
+static void sent(const struct send_result *result, void *arg)
+{
+    struct outbox *o = arg;
+
+    o->answered = true;
+    o->outcome = result->outcome;
+    o->retry_ms = result->retry_ms;
+    keep(o->platform_id, sizeof o->platform_id, result->platform_id);
+    keep(o->code, sizeof o->code, result->code);
+    keep(o->title, sizeof o->title, result->title);
+    keep(o->detail, sizeof o->detail, result->detail);
+    outbox_settle(o);
+}
+
+/* The mark is durable: now the platform may be called. */
+static void marked(enum err rc, uint64_t rev, void *arg)
+{
+    struct outbox *o = arg;
+
+    o->message_rev = rev;
+    if (rc == ERR_CONFLICT || rc == ERR_SEEN) {
+        outbox_look(o);
+    } else if (rc != ERR_OK || job_http(o->job) == NULL) {
+        outbox_fail(o, rc != ERR_OK ? rc : ERR_CLOSED);
+    } else {
+        const struct channel_ops *sender = channel_sender(part_of(o), jx_str_or(o->channel, "type", ""));
+        struct send_call call = {.http = job_http(o->job),
+                                 .loop = job_loop(o->job),
+                                 .store = job_store(o->job),
+                                 .part = part_of(o),
+                                 .channel = o->channel,
+                                 .contact = o->contact,
+                                 .conversation = o->conversation,
+                                 .message = o->message};
+        sender->send(&call, sent, o);
+    }
+}
+
+/* Writes down that the platform is about to be called. */
+static void mark(struct outbox *o)
+{
+    const json_t *old = jx_obj(o->message, "attempt");
+    int64_t doubts = jx_int(old, "doubts", 0) + (jx_int(old, "started_at", 0) > 0 ? 1 : 0);
+    json_t *attempt = json_object();
+    struct changes *cs = changes_new();
+
+    jx_set_int(attempt, "count", jx_int(old, "count", 0) + 1);
+    jx_set_int(attempt, "started_at", clock_wall_ms());
+    if (doubts > 0) {
+        jx_set_int(attempt, "doubts", doubts);
+        log_info("send.again", "message=%s doubts=%lld", message_id(o), (long long)doubts);
+    }
+    jx_set(o->message, "attempt", attempt);
+    changes_expect(cs, KIND_MESSAGE, part_of(o), message_id(o), o->message_rev);
+    changes_put(cs, KIND_MESSAGE, part_of(o), message_id(o), o->message);
+    store_submit(job_store(o->job), cs, marked, o);
+}
+
+/* ---- settle ---- */
+
+/* The attempt is over and known: no doubt. The last complaint stays visible. */
+static void attempt_close(struct outbox *o)
+{
+    json_t *attempt = jx_obj(o->message, "attempt");
+
+    if (attempt != NULL) {
+        json_object_del(attempt, "started_at");
+        jx_set(attempt, "error", error_of(o->code, o->title, o->detail));
+    }
+    jx_set_time(o->message, "updated_at", clock_wall_ms());
+}
+
+/* Writes the message as it is now. */
+static void message_put(struct outbox *o, struct changes *cs)
+{
+    changes_expect(cs, KIND_MESSAGE, part_of(o), message_id(o), o->message_rev);
+    changes_put(cs, KIND_MESSAGE, part_of(o), message_id(o), o->message);
+}
+
+/* Accepted or delivered: the record learns the platform's id and takes the step, unless a status was quicker.
+ */
+static void settle_sent(struct outbox *o, struct changes *cs, struct snapshot *snap)
+{
+    const char *status = o->outcome == SEND_DELIVERED ? "delivered" : "sent";
+
+    if (o->platform_id[0] != '\0' && jx_str(o->message, "platform_id") == NULL) {
+        jx_set_str(o->message, "platform_id", o->platform_id);
+    }
+    json_object_del(o->message, "attempt");
+    if (!message_advance(cs, snap, part_of(o), o->message, o->message_rev, status, NULL)) {
+        message_put(o, cs);
+    }
+    changes_ack(cs, o->job);
+}
+
+/* Half to all of the doubled first wait. */
+static int64_t own_backoff(int64_t count)
+{
+    int64_t wait = WAIT_FIRST_MS;
+
+    for (int64_t i = 1; i < count && wait < WAIT_CAP_MS; i++) {
+        wait *= 2;
+    }
+    wait = wait < WAIT_CAP_MS ? wait : WAIT_CAP_MS;
+    return wait / 2 + (int64_t)random_below((uint64_t)(wait / 2) + 1);
+}
+
+/* Not sent, but may be later. Not a failed attempt of the job: what bounds it is the message's own expiry. */
+static void settle_later(struct outbox *o, struct changes *cs)
+{
+    int64_t count = jx_int(jx_obj(o->message, "attempt"), "count", 1);
+    int64_t wait = o->retry_ms > 0 ? o->retry_ms : own_backoff(count);
+
+    attempt_close(o);
+    message_put(o, cs);
+    changes_postpone(cs, o->job, wait);
+    log_info("send.later", "message=%s code=%s wait_ms=%lld attempt=%lld", message_id(o), log_quote(o->code),
+             (long long)wait, (long long)count);
+}
+
+/* The channel itself is refused: it pauses, and everything that is to go out through it waits. */
+static void settle_channel(struct outbox *o, struct changes *cs, struct snapshot *snap)
+{
+    const char *id = jx_str(o->channel, "id");
+
+    attempt_close(o);
+    message_put(o, cs);
+    changes_postpone(cs, o->job, PAUSED_WAIT_MS);
+    if (id == NULL || strcmp(jx_str_or(o->channel, "status", ""), "paused") == 0) {
+        return;
+    }
+    jx_set_str(o->channel, "status", "paused");
+    jx_set(o->channel, "reason", error_of(o->code, o->title, o->detail));
+    jx_set_time(o->channel, "updated_at", clock_wall_ms());
+    changes_expect(cs, KIND_CHANNEL, part_of(o), id, o->channel_rev);
+    changes_put(cs, KIND_CHANNEL, part_of(o), id, o->channel);
+    channel_event(cs, snap, part_of(o), o->channel);
+    log_error("channel.paused", "channel=%s code=%s", id, log_quote(o->code));
+}
+
+/* Adds what the outcome does to the records, and the end of the job. */
+static void settle_changes(struct outbox *o, struct changes *cs, struct snapshot *snap)
+{
+    switch (o->outcome) {
+    case SEND_ACCEPTED:
+    case SEND_DELIVERED:
+        settle_sent(o, cs, snap);
+        return;
+    case SEND_REFUSED:
+        message_fail(o, cs, snap, o->code, o->title, o->detail);
+        return;
+    case SEND_LATER:
+        settle_later(o, cs);
+        return;
+    case SEND_CHANNEL:
+        settle_channel(o, cs, snap);
+        return;
+    case SEND_UNKNOWN:
+        log_warn("send.unknown", "message=%s code=%s", message_id(o), log_quote(o->code));
+        changes_postpone(cs, o->job, option_int(OPT_DOUBT_GRACE));
+        return;
+    }
+}
+
+static void outbox_settle(struct outbox *o)
+{
+    struct snapshot *snap = NULL;
+    struct changes *cs = changes_new();
+    enum err rc = snapshot_open(job_store(o->job), &snap);
+
+    if (rc == ERR_OK) {
+        rc = records_read(o, snap);
+    }
+    if (rc == ERR_OK && (is_queued(o) || o->outcome == SEND_ACCEPTED)) {
+        settle_changes(o, cs, snap);
+    } else {
+        changes_ack(cs, o->job); /* a status was quicker, or the record was erased meanwhile */
+    }
+    snapshot_close(snap);
+    if (rc != ERR_OK && rc != ERR_NOTFOUND) {
+        changes_free(cs);
+        outbox_fail(o, rc);
+        return;
+    }
+    finish(o, cs);
+}
+
+void outbox_run(struct job *job, void *arg)
+{
+    struct outbox *o = xcalloc(1, sizeof *o);
+
+    (void)arg;
+    o->job = job;
+    outbox_look(o);
+}

@@ -1,0 +1,67 @@
+/* whatsapp.h: the WhatsApp Cloud API behind channel.h. Private to the room.
+ *
+ * Sources: Meta's "WhatsApp Cloud API" pages on webhooks (payload reference, verification, retries), on
+ * sending messages and on error codes, as of 2026. Thread: all of it is pure, but for whatsapp_send, which
+ * runs on a worker's loop. */
+#ifndef CHASQUI_CHANNELS_WHATSAPP_WHATSAPP_H
+#define CHASQUI_CHANNELS_WHATSAPP_WHATSAPP_H
+
+#include "channels/channel.h"
+
+#define WHATSAPP_TEXT_MAX 4096
+
+extern const struct channel_ops whatsapp_ops;
+
+/* verify.c */
+enum err whatsapp_challenge(const char *part, const json_t *channel, const struct hook_call *call,
+                            struct buf *answer);
+enum err whatsapp_verify(const char *part, const json_t *channel, const struct hook_call *call);
+/* "sha256=HEX" over the bytes, compared in constant time. */
+bool whatsapp_signature_ok(const char *secret, size_t secret_size, const char *body, size_t size,
+                           const char *signature);
+
+/* parse.c */
+enum err whatsapp_parse(const json_t *channel, const char *body, size_t size, struct inbound_list *out);
+/* {"code", "title", "detail"} of the first of a platform's errors; NULL if there is none. New reference. */
+json_t *whatsapp_error_of(const json_t *errors);
+
+/* parse_types.c: one message. Sets in body: type, text, content?, wants_turn. */
+void whatsapp_message_body(const json_t *message, json_t *body);
+
+/* body.c: the JSON of POST /messages. NULL if the contact has neither phone nor BSUID, or the type is none we
+ * send. New reference. */
+json_t *whatsapp_send_body(const json_t *contact, const json_t *message);
+
+/* content.c */
+bool whatsapp_field_ok(const char *field, const char *value, struct buf *why);
+enum err whatsapp_content_check(const char *type, const char *text, const json_t *content, const char **field,
+                                struct buf *why);
+
+/* errors.c */
+enum whatsapp_class {
+    WHATSAPP_RETRY,    /* the same call may succeed later */
+    WHATSAPP_REFUSED,  /* never for this message */
+    WHATSAPP_TEMPLATE, /* only a template may be sent now */
+    WHATSAPP_AUTH,     /* token or permission: the channel pauses */
+    WHATSAPP_ACCOUNT,  /* configuration or account: the channel pauses */
+};
+struct whatsapp_error {
+    int64_t first, last; /* codes */
+    enum whatsapp_class class;
+    int64_t wait_ms; /* RETRY: before the second attempt */
+    int factor;      /* RETRY: each further wait is so many times longer */
+    unsigned tries;  /* RETRY: attempts before it counts as refused; 0: as long as the message may wait */
+    const char *text;
+};
+/* The row of a code, NULL for one that has none. */
+const struct whatsapp_error *whatsapp_error_row(int64_t code);
+/* The rows in order, until NULL. */
+const struct whatsapp_error *whatsapp_error_at(unsigned index);
+/* What an answer of the Graph API to attempt number `attempt` (from 1) means; texts point into body and rows.
+ */
+struct send_result whatsapp_judge(long status, const json_t *body, unsigned attempt);
+
+/* send.c */
+void whatsapp_send(const struct send_call *call, send_done_fn done, void *arg);
+
+#endif
