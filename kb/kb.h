@@ -1,14 +1,16 @@
 /* kb.h: the knowledge of a business: documents in, passages with a calibrated confidence out.
  *
- * The truth is the KIND_DOCUMENT records; everything in here is derived: passages (chunks) are cut from a document's
- * text and indexed in an LMDB environment of their own, which follows the store's change feed and can be rebuilt at
- * any time. A chunk's id is a function of its document and position, so it survives a rebuild.
+ * The truth is the KIND_DOCUMENT records; everything in here is derived: passages (chunks) are cut from a
+ * document's text and indexed in an LMDB environment of their own, which follows the store's change feed and
+ * can be rebuilt at any time. A chunk's id is a function of its document and position, so it survives a
+ * rebuild.
  *
- * Document record: {"id", "collection_id", "agent_id"?, "title", "content", "doc_type", "phrasings": [], "external_id"?,
- * "metadata": {}, "enabled", "status": "queued|processing|ready|failed", "reason"?, "hash", "size", "created_at", "updated_at"}.
+ * Document record: {"id", "collection_id", "agent_id"?, "title", "content", "doc_type", "phrasings": [],
+ * "external_id"?, "metadata": {}, "enabled", "status": "queued|processing|ready|failed", "reason"?, "hash",
+ * "size", "created_at", "updated_at"}.
  *
- * Threads: kb_open/kb_close by the main thread; kb_search from any thread (reads a snapshot); the index has one writer
- * thread of its own. */
+ * Threads: kb_open/kb_close by the main thread; kb_search from any thread (reads a snapshot); the index has
+ * one writer thread of its own. */
 #ifndef CHASQUI_KB_KB_H
 #define CHASQUI_KB_KB_H
 
@@ -22,31 +24,39 @@
 
 struct kb;
 
-/* dir: where the index lives (created). Catches up with the store before it returns; rebuilds when it must. */
+/* dir: where the index lives (created). Catches up with the store before it returns; rebuilds when it must.
+ */
 enum err kb_open(struct store *store, const char *dir, struct kb **out) MUST_CHECK;
+/* Before store_close, and when nothing submits changes any more. Waiters of kb_when_indexed are dropped
+ * uncalled. */
 void kb_close(struct kb *kb);
+/* How much memory searched collections may stay in (512 MiB unless set); the one searched last always stays.
+ */
+void kb_set_memory(struct kb *kb, size_t bytes);
 
 /* ---- documents ---- */
 /* The document types accepted now; others are refused with a reason. */
 bool kb_doc_type_known(const char *doc_type);
-/* Fills in what a document derives from its content: hash, size, status; normalises phrasings. doc is changed. */
+/* Fills in what a document derives from its content: hash, size, status; normalises phrasings. doc is
+ * changed. */
 void kb_document_prepare(json_t *doc);
-/* Calls fn(arg) on loop_current() once every change up to revision rev can be found (or is gone from) by kb_search:
- * at once (by post) if that is so already. A call that changes knowledge answers after this. */
+/* Calls fn(arg) on loop_current() once every change up to revision rev can be found (or is gone from) by
+ * kb_search: at once (by post) if that is so already. A call that changes knowledge answers after this. */
 void kb_when_indexed(struct kb *kb, uint64_t rev, void (*fn)(void *arg), void *arg);
 
 /* A chunk of one document as the agent sees it. Text lives in the arena. */
 struct kb_chunk {
     const char *id;
     const char *document_id;
-    const char *title;   /* document title, then the heading path, " > " between */
+    const char *title; /* document title, then the heading path, " > " between */
     const char *text;
-    size_t offset;       /* bytes from the start of the document's content */
-    unsigned ordinal;    /* 0, 1, 2, ... within the document */
-    unsigned tokens;     /* estimate: UTF-8 bytes / 3.6 */
+    size_t offset;    /* bytes from the start of the document's content */
+    unsigned ordinal; /* 0, 1, 2, ... within the document */
+    unsigned tokens;  /* estimate: UTF-8 bytes / 3.6 */
 };
 /* Chunks of a document, in order, into *out (arena). */
-enum err kb_document_chunks(const json_t *doc, struct arena *arena, struct kb_chunk **out, size_t *count) MUST_CHECK;
+enum err kb_document_chunks(const json_t *doc, struct arena *arena, struct kb_chunk **out,
+                            size_t *count) MUST_CHECK;
 
 /* ---- search ---- */
 struct kb_query {
@@ -69,16 +79,20 @@ struct kb_result {
     int64_t took_us;
 };
 /* Everything in *result lives in the arena. An empty knowledge base gives count 0 and ERR_OK. */
-enum err kb_search(struct kb *kb, const struct kb_query *query, struct arena *arena, struct kb_result *result) MUST_CHECK;
+enum err kb_search(struct kb *kb, const struct kb_query *query, struct arena *arena,
+                   struct kb_result *result) MUST_CHECK;
 
-/* The sentences of a passage that answer the query, in their order in the passage, at most max bytes: what the
- * extractive generator says. Whole sentences only; falls back to the head of the passage cut at a word. */
+/* The sentences of a passage that answer the query, in their order in the passage, at most max bytes: what
+ * the extractive generator says. Whole sentences only; falls back to the head of the passage cut at a word.
+ */
 char *kb_excerpt(const char *query, const struct kb_chunk *chunk, size_t max, struct arena *arena);
 
 struct kb_stats {
-    uint64_t documents, chunks, terms; /* in the index, all partitions */
-    uint64_t feed_rev;                 /* the index has everything up to here */
-    uint64_t bytes;                    /* of the index file in use */
+    uint64_t documents, chunks; /* in the index, all partitions */
+    uint64_t terms;             /* distinct words of the collections in memory */
+    uint64_t memory;            /* bytes they take */
+    uint64_t feed_rev;          /* the index has everything up to here */
+    uint64_t bytes;             /* of the index file in use */
 };
 void kb_stats(struct kb *kb, struct kb_stats *out);
 

@@ -1,0 +1,488 @@
+/* follow.c: keeps the index in line with the store's documents.
+ *
+ * The writer's thread sleeps until the store tells of a change, then reads the feed from the revision it
+ * stands at, reads each document that changed as it is now, and commits the index together with the new
+ * revision. Killed at any moment, it starts again from the revision of its last commit; doing a document
+ * twice changes nothing. What was decided from an older snapshot is put right by the feed entries that follow
+ * it.
+ *
+ * It rebuilds (empties the tables, then takes every document of the store) when the feed has a gap, when its
+ * revision is above the store's newest (the store went back to a backup), after a change of format, and when
+ * a rebuild was cut short: the mark "rebuilding" is committed with the emptying and goes with the last batch.
+ *
+ * Who waits for an answer (kb_when_indexed) is told when the writer has read everything that the feed held at
+ * a moment after the call: a revision that touched no document needs nothing more. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "kb/kb_int.h"
+#include "kb/rows.h"
+#include "queue/base/log.h"
+
+#define PAGE_DOCUMENTS  256 /* of the feed, at least a whole change-set */
+#define BATCH_DOCUMENTS 256
+#define BATCH_BYTES     (16u << 20) /* of rows in one commit */
+#define RETRY_MS        1000
+
+struct kb_waiter {
+    struct kb_waiter *next;
+    struct loop *loop;
+    loop_fn fn;
+    void *arg;
+};
+
+struct name {
+    char *part, *id; /* owned */
+};
+struct names {
+    struct name *rows;
+    size_t count, room;
+};
+
+static void names_fini(struct names *names)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        free(names->rows[i].part);
+        free(names->rows[i].id);
+    }
+    free(names->rows);
+    *names = (struct names){0};
+}
+
+static void names_add(struct names *names, const char *part, const char *id)
+{
+    if (names->count == names->room) {
+        names->room = names->room == 0 ? 64 : names->room * 2;
+        names->rows = xrealloc(names->rows, names->room * sizeof *names->rows);
+    }
+    names->rows[names->count++] = (struct name){xstrdup(part), xstrdup(id)};
+}
+
+static int name_order(const void *a, const void *b)
+{
+    const struct name *x = a, *y = b;
+    int order = strcmp(x->part, y->part);
+
+    return order != 0 ? order : strcmp(x->id, y->id);
+}
+
+/* Keeps each name once. */
+static void names_once(struct names *names)
+{
+    size_t kept = 0;
+
+    if (names->count > 1) {
+        qsort(names->rows, names->count, sizeof *names->rows, name_order);
+    }
+    for (size_t i = 0; i < names->count; i++) {
+        if (kept > 0 && name_order(&names->rows[kept - 1], &names->rows[i]) == 0) {
+            free(names->rows[i].part);
+            free(names->rows[i].id);
+            continue;
+        }
+        names->rows[kept++] = names->rows[i];
+    }
+    names->count = kept;
+}
+
+/* ---- applying ---- */
+
+/* Brings one document of the index in line with the store. */
+static enum err document_follow(struct kb_batch *batch, struct snapshot *snap, const struct name *name)
+{
+    json_t *doc = NULL;
+    enum err rc = snapshot_get(snap, KIND_DOCUMENT, name->part, name->id, &doc, NULL);
+
+    if (rc != ERR_OK && rc != ERR_NOTFOUND) {
+        return rc;
+    }
+    if (doc != NULL && jx_str(doc, "id") == NULL) {
+        jx_set_str(doc, "id", name->id);
+    }
+    rc = kb_batch_document(batch, name->part, name->id, doc);
+    json_decref(doc);
+    if (rc == ERR_INVALID || rc == ERR_LIMIT) { /* a record nobody should have been able to store */
+        log_warn("kb.document", "document=%s error=%s", name->id, err_name(rc));
+        rc = ERR_OK;
+    }
+    return rc;
+}
+
+/* Fills a batch with names from *at on, within its bounds. */
+static enum err batch_fill(struct kb *kb, struct kb_batch *batch, const struct names *names, size_t *at)
+{
+    struct snapshot *snap;
+    size_t end = names->count - *at > BATCH_DOCUMENTS ? *at + BATCH_DOCUMENTS : names->count;
+    enum err rc = snapshot_open(kb->store, &snap);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    while (*at < end && kb_batch_bytes(batch) < BATCH_BYTES && rc == ERR_OK) {
+        rc = document_follow(batch, snap, &names->rows[(*at)++]);
+    }
+    snapshot_close(snap);
+    return rc;
+}
+
+/* One commit with names from *at on; the last one notes the revision and ends a rebuild. */
+static enum err batch_run(struct kb *kb, const struct names *names, size_t *at, uint64_t rev)
+{
+    struct kb_batch *batch;
+    size_t next = *at;
+    enum err rc = kb_batch_open(kb, &batch);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    rc = batch_fill(kb, batch, names, &next);
+    if (rc == ERR_OK && next == names->count) {
+        rc = kb_batch_meta(batch, "rev", rev);
+        if (rc == ERR_OK) {
+            rc = kb_batch_meta(batch, "rebuilding", 0);
+        }
+    }
+    if (rc != ERR_OK) {
+        kb_batch_abort(batch);
+        return rc;
+    }
+    rc = kb_batch_commit(batch);
+    if (rc == ERR_OK) {
+        *at = next;
+    }
+    return rc;
+}
+
+/* Applies all names in as many commits as it takes, then stands at rev. */
+static enum err names_apply(struct kb *kb, const struct names *names, uint64_t rev)
+{
+    size_t at = 0;
+    enum err rc;
+
+    do {
+        rc = batch_run(kb, names, &at, rev);
+        if (rc == ERR_FULL && kv_grow(kb->kv) == ERR_OK) {
+            rc = batch_run(kb, names, &at, rev);
+        }
+    } while (rc == ERR_OK && at < names->count);
+    if (rc == ERR_OK) {
+        pthread_mutex_lock(&kb->mutex);
+        kb->rev = rev;
+        pthread_mutex_unlock(&kb->mutex);
+    }
+    return rc;
+}
+
+/* ---- rebuilding ---- */
+
+static bool walk_take(const char *part, const char *id, const void *data, size_t size, uint64_t rev,
+                      void *arg)
+{
+    (void)data;
+    (void)size;
+    (void)rev;
+    names_add(arg, part, id);
+    return true;
+}
+
+/* Empties the tables and marks the rebuild as begun. */
+static enum err tables_clear(struct kb *kb)
+{
+    struct kb_batch *batch;
+    enum err rc = kb_batch_open(kb, &batch);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    rc = kb_batch_clear(batch);
+    if (rc == ERR_OK) {
+        rc = kb_batch_meta(batch, "rebuilding", 1);
+    }
+    if (rc == ERR_OK) {
+        rc = kb_batch_meta(batch, "format", KB_FORMAT);
+    }
+    if (rc != ERR_OK) {
+        kb_batch_abort(batch);
+        return rc;
+    }
+    return kb_batch_commit(batch);
+}
+
+/* Makes the whole index anew from the store's documents. */
+static enum err rebuild(struct kb *kb)
+{
+    struct names names = {0};
+    struct snapshot *snap;
+    enum err rc = tables_clear(kb);
+
+    if (rc == ERR_OK) {
+        rc = snapshot_open(kb->store, &snap);
+    }
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    uint64_t rev = snapshot_feed_rev(snap);
+    rc = snapshot_walk(snap, KIND_DOCUMENT, walk_take, &names);
+    snapshot_close(snap);
+    if (rc == ERR_OK) {
+        log_info("kb.rebuild", "documents=%zu rev=%llu", names.count, (unsigned long long)rev);
+        rc = names_apply(kb, &names, rev);
+    }
+    names_fini(&names);
+    return rc;
+}
+
+/* ---- following ---- */
+
+struct feed_page {
+    struct names names;
+    uint64_t rev; /* of the last entry taken */
+    size_t taken;
+    bool more;
+};
+
+/* Takes one feed entry; stops at the end of a change-set once the page is full. */
+static bool feed_take(uint64_t rev, enum kind kind, const char *part, const char *id, void *arg)
+{
+    struct feed_page *page = arg;
+
+    if (page->taken >= PAGE_DOCUMENTS && rev != page->rev) {
+        page->more = true;
+        return false;
+    }
+    page->rev = rev;
+    page->taken++;
+    if (kind == KIND_DOCUMENT) {
+        names_add(&page->names, part, id);
+    }
+    return true;
+}
+
+/* Reads the feed behind rev; *lost: it cannot be followed from there. */
+static enum err feed_read(struct kb *kb, uint64_t rev, struct feed_page *page, bool *lost)
+{
+    struct snapshot *snap;
+    bool gap = false;
+    enum err rc = snapshot_open(kb->store, &snap);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    page->rev = rev;
+    *lost = snapshot_feed_rev(snap) < rev;
+    if (!*lost) {
+        rc = snapshot_feed(snap, rev, feed_take, page, &gap);
+        *lost = gap;
+    }
+    snapshot_close(snap);
+    return rc;
+}
+
+/* Applies one page of the feed; *more: there is another. */
+static enum err follow_page(struct kb *kb, bool *more)
+{
+    struct feed_page page = {0};
+    bool lost = false;
+
+    pthread_mutex_lock(&kb->mutex);
+    uint64_t rev = kb->rev;
+    pthread_mutex_unlock(&kb->mutex);
+    enum err rc = feed_read(kb, rev, &page, &lost);
+    *more = page.more || lost;
+    if (rc == ERR_OK && lost) {
+        rc = rebuild(kb);
+    } else if (rc == ERR_OK && page.taken > 0) {
+        names_once(&page.names);
+        rc = names_apply(kb, &page.names, page.rev);
+    }
+    names_fini(&page.names);
+    return rc;
+}
+
+/* Follows the feed to its end. */
+static enum err catch_up(struct kb *kb)
+{
+    bool more = true;
+    enum err rc = ERR_OK;
+
+    while (rc == ERR_OK && more) {
+        rc = follow_page(kb, &more);
+        pthread_mutex_lock(&kb->mutex);
+        bool stop = kb->stop;
+        pthread_mutex_unlock(&kb->mutex);
+        if (stop) {
+            return ERR_CLOSED;
+        }
+    }
+    return rc;
+}
+
+/* ---- the thread ---- */
+
+/* Tells everyone in the list and frees it. */
+static void waiters_tell(struct kb_waiter *waiters)
+{
+    while (waiters != NULL) {
+        struct kb_waiter *w = waiters;
+        waiters = w->next;
+        loop_post(w->loop, w->fn, w->arg);
+        free(w);
+    }
+}
+
+static void waiters_free(struct kb_waiter *waiters)
+{
+    while (waiters != NULL) {
+        struct kb_waiter *w = waiters;
+        waiters = w->next;
+        free(w);
+    }
+}
+
+/* Puts waiters back whose turn failed. Mutex held. */
+static void waiters_return_locked(struct kb *kb, struct kb_waiter *waiters)
+{
+    struct kb_waiter **end = &kb->waiters;
+
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    *end = waiters;
+}
+
+/* Waits a while after a failure, or until the end. Mutex held. */
+static void pause_locked(struct kb *kb)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += RETRY_MS / 1000;
+    while (!kb->stop && pthread_cond_timedwait(&kb->wake, &kb->mutex, &until) != ETIMEDOUT) {
+    }
+}
+
+static void *writer_main(void *arg)
+{
+    struct kb *kb = arg;
+
+    pthread_mutex_lock(&kb->mutex);
+    while (!kb->stop) {
+        if (!kb->dirty) {
+            pthread_cond_wait(&kb->wake, &kb->mutex);
+            continue;
+        }
+        kb->dirty = false;
+        struct kb_waiter *waiters = kb->waiters;
+        kb->waiters = NULL;
+        pthread_mutex_unlock(&kb->mutex);
+        enum err rc = catch_up(kb);
+        if (rc == ERR_OK) {
+            waiters_tell(waiters);
+            waiters = NULL;
+        } else if (rc != ERR_CLOSED) {
+            log_error("kb.follow", "error=%s retry_ms=%d", err_name(rc), RETRY_MS);
+        }
+        pthread_mutex_lock(&kb->mutex);
+        if (rc != ERR_OK) {
+            kb->dirty = true;
+            waiters_return_locked(kb, waiters);
+            pause_locked(kb);
+        }
+    }
+    pthread_mutex_unlock(&kb->mutex);
+    return NULL;
+}
+
+/* Wakes the writer; called on the committer's thread. */
+static void on_feed(uint64_t rev, void *arg)
+{
+    struct kb *kb = arg;
+
+    (void)rev;
+    pthread_mutex_lock(&kb->mutex);
+    kb->dirty = true;
+    pthread_cond_signal(&kb->wake);
+    pthread_mutex_unlock(&kb->mutex);
+}
+
+void kb_when_indexed(struct kb *kb, uint64_t rev, void (*fn)(void *arg), void *arg)
+{
+    struct loop *loop = loop_current();
+
+    CHECK(loop != NULL);
+    pthread_mutex_lock(&kb->mutex);
+    bool there = rev <= kb->rev;
+    if (!there) {
+        struct kb_waiter *w = xcalloc(1, sizeof *w);
+        *w = (struct kb_waiter){kb->waiters, loop, fn, arg};
+        kb->waiters = w;
+        kb->dirty = true;
+        pthread_cond_signal(&kb->wake);
+    }
+    pthread_mutex_unlock(&kb->mutex);
+    if (there) {
+        loop_post(loop, fn, arg);
+    }
+}
+
+/* Reads where the index stands; *broken: it must be made anew. */
+static enum err state_read(struct kb *kb, bool *broken)
+{
+    struct kv_txn *txn;
+    uint64_t format, rebuilding;
+    enum err rc = kv_begin_read(kb->kv, &txn);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    rc = kb_meta_get(txn, "rev", 0, &kb->rev);
+    if (rc == ERR_OK) {
+        rc = kb_meta_get(txn, "rebuilding", 0, &rebuilding);
+    }
+    if (rc == ERR_OK) {
+        rc = kb_meta_get(txn, "format", 0, &format);
+    }
+    kv_abort(txn);
+    *broken = rc == ERR_OK && (rebuilding != 0 || format != KB_FORMAT);
+    return rc;
+}
+
+enum err kb_follow_start(struct kb *kb)
+{
+    bool broken;
+    enum err rc = state_read(kb, &broken);
+
+    if (rc == ERR_OK && broken) {
+        rc = rebuild(kb);
+    }
+    if (rc == ERR_OK) {
+        rc = catch_up(kb);
+    }
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    kb->dirty = true; /* what came before the store knew of us */
+    if (pthread_create(&kb->writer, NULL, writer_main, kb) != 0) {
+        return ERR_NOMEM;
+    }
+    kb->running = true;
+    store_on_feed(kb->store, on_feed, kb);
+    return ERR_OK;
+}
+
+void kb_follow_stop(struct kb *kb)
+{
+    if (kb->running) {
+        store_on_feed(kb->store, NULL, NULL);
+        pthread_mutex_lock(&kb->mutex);
+        kb->stop = true;
+        pthread_cond_broadcast(&kb->wake);
+        pthread_mutex_unlock(&kb->mutex);
+        pthread_join(kb->writer, NULL);
+        kb->running = false;
+    }
+    waiters_free(kb->waiters);
+    kb->waiters = NULL;
+}

@@ -1,0 +1,52 @@
+/* kb_int.h: the parts of struct kb, shared by kb.c, search.c, write.c and follow.c. */
+#ifndef CHASQUI_KB_INT_H
+#define CHASQUI_KB_INT_H
+
+#include <pthread.h>
+
+#include "kb/cache.h"
+#include "kb/kb.h"
+#include "kb/rank.h"
+#include "queue/base/kv.h"
+#include "queue/base/loop.h"
+
+#define KB_RANKERS 8 /* scratch memories kept for the next question */
+
+struct kb_waiter; /* follow.c */
+
+struct kb {
+    struct store *store;
+    struct kv *kv; /* owned */
+    struct kb_cache *cache;
+    double previous_weight;
+
+    pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t wake;   /* of the writer */
+    bool stop, dirty;
+    bool running;
+    uint64_t rev; /* indexed up to here */
+    struct kb_waiter *waiters;
+    struct kb_ranker *rankers[KB_RANKERS];
+    size_t ranker_count;
+    pthread_t writer;
+};
+
+/* ---- write.c: the changes of one commit ---- */
+struct kb_batch;
+enum err kb_batch_open(struct kb *kb, struct kb_batch **out) MUST_CHECK;
+/* Puts what the index holds of a document in line with the record; doc NULL: there is none. */
+enum err kb_batch_document(struct kb_batch *batch, const char *part, const char *id,
+                           const json_t *doc) MUST_CHECK;
+enum err kb_batch_meta(struct kb_batch *batch, const char *name, uint64_t value) MUST_CHECK;
+/* Empties every table but META's version. */
+enum err kb_batch_clear(struct kb_batch *batch) MUST_CHECK;
+size_t kb_batch_bytes(const struct kb_batch *batch);
+/* Commits and brings the collections in memory up to it; frees the batch whatever the outcome. */
+enum err kb_batch_commit(struct kb_batch *batch) MUST_CHECK;
+void kb_batch_abort(struct kb_batch *batch);
+
+/* ---- follow.c: the writer's thread ---- */
+enum err kb_follow_start(struct kb *kb) MUST_CHECK; /* catches up, then starts the thread */
+void kb_follow_stop(struct kb *kb);
+
+#endif

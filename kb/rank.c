@@ -1,0 +1,257 @@
+/* rank.c: fusion, order and the signals for confidence. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kb/rank_int.h"
+
+struct kb_ranker *kb_ranker_new(void)
+{
+    struct kb_ranker *r = xcalloc(1, sizeof *r);
+
+    kb_bag_init(&r->bag);
+    return r;
+}
+
+void kb_ranker_free(struct kb_ranker *r)
+{
+    if (r == NULL) {
+        return;
+    }
+    kb_bag_fini(&r->bag);
+    free(r->terms);
+    free(r->words);
+    free(r->grams);
+    free(r->sums);
+    free(r->previous);
+    free(r);
+}
+
+/* Makes the arrays large enough for every slot. */
+static void make_room(struct kb_ranker *r)
+{
+    if (r->slots <= r->room) {
+        return;
+    }
+    r->room = r->slots + r->slots / 4;
+    float **arrays[] = {&r->words, &r->grams, &r->sums, &r->previous};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
+        free(*arrays[i]);
+        *arrays[i] = xmalloc(r->room * sizeof(float));
+    }
+}
+
+/* Takes the indexes of a question and their common statistics. */
+static void ranker_set(struct kb_ranker *r, const struct kb_rank_query *q)
+{
+    uint64_t words = 0, grams = 0;
+
+    r->indexes = q->indexes;
+    r->index_count = q->index_count;
+    r->slots = r->live = 0;
+    for (size_t i = 0; i < q->index_count; i++) {
+        r->slots += q->indexes[i]->slot_count;
+        r->live += q->indexes[i]->live;
+        words += q->indexes[i]->words_total;
+        grams += q->indexes[i]->grams_total;
+    }
+    r->word_mean = r->live > 0 ? (double)words / (double)r->live : 0;
+    r->gram_mean = r->live > 0 ? (double)grams / (double)r->live : 0;
+    make_room(r);
+}
+
+/* Adds the two scores, each by its largest, into sums. */
+static void fuse(const struct kb_ranker *r, float *sums)
+{
+    float words = r->word_max > 0 ? 1.0f / r->word_max : 0;
+    float grams = r->gram_max > 0 ? 1.0f / r->gram_max : 0;
+
+    for (size_t i = 0; i < r->slots; i++) {
+        sums[i] = r->words[i] * words + r->grams[i] * grams;
+    }
+}
+
+/* True if hit a stands before b: the higher score, then the smaller document and position, whatever the
+ * slots' order. */
+static bool hit_before(const struct kb_ranker *r, const struct kb_rank_hit *a, const struct kb_rank_hit *b)
+{
+    if (a->score != b->score) {
+        return a->score > b->score;
+    }
+    int order = strcmp(kb_index_document(r->indexes[a->index], a->slot),
+                       kb_index_document(r->indexes[b->index], b->slot));
+    if (order != 0) {
+        return order < 0;
+    }
+    return r->indexes[a->index]->slots[a->slot].ordinal < r->indexes[b->index]->slots[b->slot].ordinal;
+}
+
+/* Puts a hit into the list, best first, of at most max. */
+static void hit_insert(const struct kb_ranker *r, struct kb_ranking *out, size_t max,
+                       const struct kb_rank_hit *hit)
+{
+    size_t at = out->count;
+
+    while (at > 0 && hit_before(r, hit, &out->hits[at - 1])) {
+        at--;
+    }
+    if (at == max) {
+        return;
+    }
+    size_t tail = out->count < max ? out->count - at : max - 1 - at;
+    memmove(&out->hits[at + 1], &out->hits[at], tail * sizeof *out->hits);
+    out->hits[at] = *hit;
+    out->count += out->count < max;
+}
+
+/* Picks the best living slots with any score. */
+static void pick(const struct kb_ranker *r, struct kb_ranking *out, size_t max)
+{
+    const float *sums = r->sums;
+
+    for (size_t i = 0; i < r->index_count; i++) {
+        const struct kb_index *index = r->indexes[i];
+        for (size_t slot = 0; slot < index->slot_count; slot++) {
+            float floor = out->count < max ? 0 : (float)out->hits[max - 1].score;
+            if (sums[slot] <= 0 || sums[slot] < floor || kb_index_dead(index, slot)) {
+                continue;
+            }
+            hit_insert(r, out, max, &(struct kb_rank_hit){(uint32_t)i, (uint32_t)slot, sums[slot]});
+        }
+        sums += index->slot_count;
+    }
+}
+
+/* Where a hit stands in the arrays of scores. */
+static size_t offset_of(const struct kb_ranker *r, const struct kb_rank_hit *hit)
+{
+    size_t offset = hit->slot;
+
+    for (size_t i = 0; i < hit->index; i++) {
+        offset += r->indexes[i]->slot_count;
+    }
+    return offset;
+}
+
+/* True if the chunk holds the word. */
+static bool holds(const struct kb_index *index, uint32_t slot, const char *word, const struct kb_bag_word *w)
+{
+    uint32_t position = kb_index_word(index, word, w->len, w->hash);
+
+    if (position == 0) {
+        return false;
+    }
+    const struct kb_postings *p = &index->words[position - 1].postings;
+    const uint32_t *at = kb_postings_at(p);
+    size_t low = 0, high = p->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (at[middle] >> 8 < slot) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < p->count && at[low] >> 8 == slot;
+}
+
+/* Coverage, unknown share and length: the signals of the question's words. */
+static void signals_words(const struct kb_ranker *r, const struct kb_rank_hit *top, double *signals)
+{
+    double all = 0, covered = 0, unknown = 0;
+
+    for (size_t i = 0; i < r->bag.count; i++) {
+        const struct kb_bag_word *w = &r->bag.words[i];
+        double mass = r->terms[i].idf * w->count;
+        all += mass;
+        unknown += r->terms[i].unknown ? w->count : 0;
+        if (!r->terms[i].unknown && holds(r->indexes[top->index], top->slot, kb_bag_text(&r->bag, w), w)) {
+            covered += mass;
+        }
+    }
+    signals[KB_SIGNAL_COVERAGE] = all > 0 ? covered / all : 0;
+    signals[KB_SIGNAL_UNKNOWN] = r->bag.total > 0 ? unknown / (double)r->bag.total : 0;
+    signals[KB_SIGNAL_LENGTH] = log(1.0 + (double)r->bag.total);
+}
+
+/* True if two hits are of one document. */
+static bool same_document(const struct kb_ranker *r, const struct kb_rank_hit *a, const struct kb_rank_hit *b)
+{
+    return a->index == b->index &&
+           r->indexes[a->index]->slots[a->slot].document == r->indexes[b->index]->slots[b->slot].document;
+}
+
+/* (a - b) / a, at least -1; 0 if a is. */
+static double margin(double a, double b)
+{
+    if (a <= 0) {
+        return b > 0 ? -1 : 0;
+    }
+    return b > 2 * a ? -1 : (a - b) / a;
+}
+
+/* Margins to the documents that follow. */
+static void signals_margins(const struct kb_ranker *r, const struct kb_ranking *out, double *signals)
+{
+    const struct kb_rank_hit *top = &out->hits[0];
+    size_t at = offset_of(r, top), others = 0;
+    double words = 0, grams = 0, crowd = 0;
+
+    for (size_t i = 1; i < out->count && others < 4; i++) {
+        if (same_document(r, top, &out->hits[i])) {
+            continue;
+        }
+        size_t other = offset_of(r, &out->hits[i]);
+        if (others++ == 0) {
+            signals[KB_SIGNAL_MARGIN] = margin(top->score, out->hits[i].score);
+        }
+        words = r->words[other] > words ? r->words[other] : words;
+        grams = r->grams[other] > grams ? r->grams[other] : grams;
+        crowd += out->hits[i].score / 4;
+    }
+    if (others == 0) {
+        signals[KB_SIGNAL_MARGIN] = 1;
+    }
+    signals[KB_SIGNAL_MARGIN_WORDS] = margin(r->words[at], words);
+    signals[KB_SIGNAL_MARGIN_GRAMS] = margin(r->grams[at], grams);
+    signals[KB_SIGNAL_CROWD] = margin(top->score, crowd);
+}
+
+/* Everything confidence needs to know of the first hit. */
+static void signals_fill(const struct kb_ranker *r, struct kb_ranking *out)
+{
+    double *s = out->signals;
+    size_t at = offset_of(r, &out->hits[0]);
+
+    s[KB_SIGNAL_WORD_SHARE] = r->word_attainable > 0 ? r->words[at] / r->word_attainable : 0;
+    s[KB_SIGNAL_GRAM_SHARE] = r->gram_attainable > 0 ? r->grams[at] / r->gram_attainable : 0;
+    s[KB_SIGNAL_WORD_SCORE] = log(1.0 + r->words[at]);
+    s[KB_SIGNAL_GRAM_SCORE] = log(1.0 + r->grams[at]);
+    s[KB_SIGNAL_AGREEMENT] = (r->word_max > 0 ? r->words[at] / r->word_max : 0) +
+                             (r->gram_max > 0 ? r->grams[at] / r->gram_max : 0);
+    signals_words(r, &out->hits[0], s);
+    signals_margins(r, out, s);
+}
+
+void kb_rank(struct kb_ranker *r, const struct kb_rank_query *q, struct kb_ranking *out)
+{
+    CHECK(q->limit >= 1 && q->limit <= KB_RANK_MAX);
+    *out = (struct kb_ranking){0};
+    ranker_set(r, q);
+    bool second = q->previous != NULL && q->previous[0] != '\0' && q->previous_weight > 0;
+    if (second) {
+        kb_score(r, q->previous);
+        fuse(r, r->previous);
+    }
+    kb_score(r, q->text);
+    fuse(r, r->sums);
+    for (size_t i = 0; second && i < r->slots; i++) {
+        r->sums[i] += (float)q->previous_weight * r->previous[i];
+    }
+    size_t wide = q->limit < 20 ? 20 : q->limit; /* the margins look beyond a short list */
+    pick(r, out, wide);
+    if (out->count > 0) {
+        signals_fill(r, out);
+    }
+    out->count = out->count < q->limit ? out->count : q->limit;
+}

@@ -1,0 +1,177 @@
+/* score.c: BM25 of words and of 4-grams over several indexes as if they were one. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kb/rank_int.h"
+#include "kb/spell.h"
+
+#define K1          1.2
+#define B           0.75
+#define FACTOR_NEAR 0.8 /* weight of a replacement at distance 1 */
+#define FACTOR_FAR  0.5 /* at distance 2 */
+#define QUERY_GRAMS 4096
+
+/* Inverse document frequency; never negative. */
+static double idf_of(const struct kb_ranker *r, uint64_t live)
+{
+    return log(1.0 + ((double)r->live - (double)live + 0.5) / ((double)live + 0.5));
+}
+
+/* Adds weight * saturated count to the score of every slot in the list. */
+static void postings_score(float *scores, const float *lens, const struct kb_postings *p, double weight,
+                           double mean)
+{
+    const uint32_t *at = kb_postings_at(p);
+    float flat = (float)(K1 * (1.0 - B)), slope = (float)(K1 * B / (mean > 0 ? mean : 1.0));
+    float gain = (float)(weight * (K1 + 1.0));
+
+    for (uint32_t i = 0; i < p->count; i++) {
+        uint32_t slot = at[i] >> 8;
+        float count = (float)(at[i] & 255u);
+        scores[slot] += gain * count / (count + flat + slope * lens[slot]);
+    }
+}
+
+/* Chunks that hold the word. */
+static uint64_t word_live(const struct kb_ranker *r, const char *word, size_t len, uint32_t hash)
+{
+    uint64_t live = 0;
+
+    for (size_t i = 0; i < r->index_count; i++) {
+        uint32_t position = kb_index_word(r->indexes[i], word, len, hash);
+        live += position == 0 ? 0 : r->indexes[i]->words[position - 1].live;
+    }
+    return live;
+}
+
+/* Scores one word of the vocabulary in every index. */
+static void word_score(struct kb_ranker *r, const char *word, size_t len, uint32_t hash, double weight)
+{
+    float *scores = r->words;
+
+    for (size_t i = 0; i < r->index_count; i++) {
+        const struct kb_index *index = r->indexes[i];
+        uint32_t position = kb_index_word(index, word, len, hash);
+        if (position != 0) {
+            postings_score(scores, index->word_lens, &index->words[position - 1].postings, weight,
+                           r->word_mean);
+        }
+        scores += index->slot_count;
+    }
+}
+
+/* Scores the neighbours of a word that nobody wrote. */
+static void unknown_score(struct kb_ranker *r, const struct kb_bag_word *w)
+{
+    struct kb_guess guesses[KB_SPELL_MAX];
+    size_t count = kb_spell(r->indexes, r->index_count, kb_bag_text(&r->bag, w), w->len, guesses);
+
+    for (size_t i = 0; i < count; i++) {
+        double factor = guesses[i].distance == 1 ? FACTOR_NEAR : FACTOR_FAR;
+        word_score(r, guesses[i].text, guesses[i].len, guesses[i].hash,
+                   w->count * factor * idf_of(r, guesses[i].live));
+    }
+}
+
+/* Scores every word of the bag and notes what each was worth. */
+static void words_score(struct kb_ranker *r)
+{
+    if (r->bag.count > r->term_room) {
+        r->term_room = r->bag.count * 2;
+        r->terms = xrealloc(r->terms, r->term_room * sizeof *r->terms);
+    }
+    r->word_attainable = 0;
+    for (size_t i = 0; i < r->bag.count; i++) {
+        const struct kb_bag_word *w = &r->bag.words[i];
+        const char *text = kb_bag_text(&r->bag, w);
+        uint64_t live = word_live(r, text, w->len, w->hash);
+        r->terms[i] = (struct kb_term){(uint32_t)i, idf_of(r, live), live == 0};
+        r->word_attainable += w->count * r->terms[i].idf * (K1 + 1.0);
+        if (live == 0) {
+            unknown_score(r, w);
+        } else {
+            word_score(r, text, w->len, w->hash, w->count * r->terms[i].idf);
+        }
+    }
+}
+
+static int key_order(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Scores one gram that the question has times times. */
+static void gram_score(struct kb_ranker *r, uint64_t key, unsigned times)
+{
+    uint64_t live = 0;
+    float *scores = r->grams;
+
+    for (size_t i = 0; i < r->index_count; i++) {
+        uint32_t position = kb_index_gram(r->indexes[i], key);
+        live += position == 0 ? 0 : r->indexes[i]->grams[position - 1].live;
+    }
+    double weight = times * idf_of(r, live);
+    r->gram_attainable += weight * (K1 + 1.0);
+    for (size_t i = 0; i < r->index_count && live > 0; i++) {
+        const struct kb_index *index = r->indexes[i];
+        uint32_t position = kb_index_gram(index, key);
+        if (position != 0) {
+            postings_score(scores, index->gram_lens, &index->grams[position - 1].postings, weight,
+                           r->gram_mean);
+        }
+        scores += index->slot_count;
+    }
+}
+
+/* Scores the grams of every word of the bag. */
+static void grams_score(struct kb_ranker *r)
+{
+    uint64_t keys[QUERY_GRAMS];
+    size_t count = 0;
+
+    for (size_t i = 0; i < r->bag.count; i++) {
+        const struct kb_bag_word *w = &r->bag.words[i];
+        for (uint32_t n = 0; n < w->count && count + KB_WORD_GRAMS <= QUERY_GRAMS; n++) {
+            count += kb_word_grams(kb_bag_text(&r->bag, w), w->len, keys + count);
+        }
+    }
+    qsort(keys, count, sizeof *keys, key_order);
+    r->gram_attainable = 0;
+    for (size_t i = 0, next; i < count; i = next) {
+        for (next = i + 1; next < count && keys[next] == keys[i]; next++) {
+        }
+        gram_score(r, keys[i], (unsigned)(next - i));
+    }
+}
+
+/* The largest score of a living slot. */
+static float max_of(const struct kb_ranker *r, const float *scores)
+{
+    float max = 0;
+
+    for (size_t i = 0; i < r->index_count; i++) {
+        const struct kb_index *index = r->indexes[i];
+        for (size_t slot = 0; slot < index->slot_count; slot++) {
+            if (scores[slot] > max && !kb_index_dead(index, slot)) {
+                max = scores[slot];
+            }
+        }
+        scores += index->slot_count;
+    }
+    return max;
+}
+
+void kb_score(struct kb_ranker *r, const char *text)
+{
+    memset(r->words, 0, r->slots * sizeof(float));
+    memset(r->grams, 0, r->slots * sizeof(float));
+    kb_bag_reset(&r->bag);
+    kb_bag_add(&r->bag, text, strlen(text), 1);
+    words_score(r);
+    grams_score(r);
+    r->word_max = max_of(r, r->words);
+    r->gram_max = max_of(r, r->grams);
+}
