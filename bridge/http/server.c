@@ -208,13 +208,22 @@ static void drain_thread(void *arg)
     }
 }
 
-/* On each thread, last of all: closes what is left. */
+/* On each thread, last of all. */
+static void stop_thread(void *arg)
+{
+    struct http_thread *thread = arg;
+    loop_stop(thread->loop);
+}
+
+/* On each thread: closes what is left, then ends the loop one turn later, since a bufferevent that is freed
+ * closes its socket in the turn that follows. */
 static void cut_thread(void *arg)
 {
     struct http_thread *thread = arg;
     while (!TAILQ_EMPTY(&thread->conns)) {
         thread->cut += http_conn_cut(TAILQ_FIRST(&thread->conns));
     }
+    loop_after(thread->loop, 0, stop_thread, thread);
 }
 
 /* Waits until no connection owes an answer, at most ms. */
@@ -232,25 +241,20 @@ static void await_drained(struct http_server *server, int64_t ms)
     }
 }
 
-/* Runs fn on every thread, in order of the threads. */
-static void post_all(struct http_server *server, loop_fn fn)
-{
-    for (unsigned i = 0; i < server->config.threads; i++) {
-        loop_post(server->threads[i].loop, fn, &server->threads[i]);
-    }
-}
-
 unsigned http_server_stop(struct http_server *server, int64_t ms)
 {
     if (!server->started || server->stopped) {
         return server->cut;
     }
     server->stopped = true;
-    post_all(server, drain_thread);
-    await_drained(server, ms);
-    post_all(server, cut_thread);
     for (unsigned i = 0; i < server->config.threads; i++) {
-        loop_stop(server->threads[i].loop);
+        loop_post(server->threads[i].loop, drain_thread, &server->threads[i]);
+    }
+    await_drained(server, ms);
+    /* Thread 0 ends first: a connection it accepted last is in its new thread's mailbox before the letter to
+     * cut. */
+    for (unsigned i = 0; i < server->config.threads; i++) {
+        loop_post(server->threads[i].loop, cut_thread, &server->threads[i]);
         loop_join(server->threads[i].loop);
         server->cut += server->threads[i].cut;
     }

@@ -1,6 +1,7 @@
-/* Malformed and odd requests against a real server: each row says what one client sends, what it must get, and whether
- * the connection must be closed afterwards. A refusal is one answer and then the end: whatever was hidden
- * behind the malformed part is never answered. Accepted rows are followed by a probe on the same connection. */
+/* Malformed and odd requests against a real server: each row says what one client sends, what it must get,
+ * and whether the connection must be closed afterwards. A refusal is one answer and then the end: whatever
+ * was hidden behind the malformed part is never answered. Accepted rows are followed by a probe on the same
+ * connection. */
 #include "http_fixture.h"
 
 #define H     "Host: a.example\r\n"
@@ -339,20 +340,23 @@ static void test_limits(void **state)
         {"field at the limit", GET11 H "X: ", "a", 32768 - 19 - 7, END END, 200},
         {"field beyond it", GET11 H "X: ", "a", 32768, END END, 431},
         {"field that never ends", GET11 H "X: ", "a", 33000, "", 431},
-        {"many fields together", GET11 H, "X-Padding: 0123456789012345678901234567890123456789012345678901234\r\n",
-         99, END, 200},
+        {"many fields together", GET11 H,
+         "X-Padding: 0123456789012345678901234567890123456789012345678901234\r\n", 99, END, 200},
         {"fields at the limit", GET11 H, "A: b\r\n", 99, END, 200},
         {"one field more", GET11 H, "A: b\r\n", 100, END, 431},
         {"fields that never end", GET11 H, "A: b\r\n", 500, "", 431},
-        {"trailers beyond the limit", POST H "Transfer-Encoding: chunked\r\n\r\n0\r\n", "A: b\r\n", 200, END, 431},
+        {"trailers beyond the limit", POST H "Transfer-Encoding: chunked\r\n\r\n0\r\n", "A: b\r\n", 200, END,
+         431},
         {"long trailer", POST H "Transfer-Encoding: chunked\r\n\r\n0\r\nA: ", "b", 33000, "\r\n\r\n", 431},
-        {"long chunk extension", POST H "Transfer-Encoding: chunked\r\n\r\n1;", "b", 300, "\r\na\r\n0\r\n\r\n", 400},
-        {"many small chunks", POST H "Transfer-Encoding: chunked\r\n\r\n", "1\r\na\r\n", 20000, "0\r\n\r\n", 200},
+        {"long chunk extension", POST H "Transfer-Encoding: chunked\r\n\r\n1;", "b", 300,
+         "\r\na\r\n0\r\n\r\n", 400},
+        {"many small chunks", POST H "Transfer-Encoding: chunked\r\n\r\n", "1\r\na\r\n", 20000, "0\r\n\r\n",
+         200},
         {"body at the limit", POST H "Content-Length: 1048576\r\n\r\n", "0123456789abcdef", 65536, "", 200},
-        {"body beyond it, sent all the same", POST H "Content-Length: 1048592\r\n\r\n", "0123456789abcdef", 65537,
-         "", 413},
-        {"chunked body beyond it", POST H "Transfer-Encoding: chunked\r\n\r\n", "10\r\n0123456789abcdef\r\n", 65537,
-         "0\r\n\r\n", 413},
+        {"body beyond it, sent all the same", POST H "Content-Length: 1048592\r\n\r\n", "0123456789abcdef",
+         65537, "", 413},
+        {"chunked body beyond it", POST H "Transfer-Encoding: chunked\r\n\r\n", "10\r\n0123456789abcdef\r\n",
+         65537, "0\r\n\r\n", 413},
     };
     (void)state;
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
@@ -420,8 +424,9 @@ static void test_counters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),      cmocka_unit_test(test_rows_pipelined), cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_cut_short), cmocka_unit_test(test_counters),
+        cmocka_unit_test(test_rows),     cmocka_unit_test(test_rows_pipelined),
+        cmocka_unit_test(test_limits),   cmocka_unit_test(test_cut_short),
+        cmocka_unit_test(test_counters),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
