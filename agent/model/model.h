@@ -1,0 +1,93 @@
+/* model.h: one shape for every way to write an answer: a request in, pieces of text and one end out.
+ *
+ * A generator is a row of model.c: "extractive" says the sentences of the best passage, "openai" asks a
+ * chat-completions server. What a server sends stays inside its adapter: the turn sees text, an end with a
+ * class (errors.h) and usage. Thread: the loop of the httpc that is used; events come on it. */
+#ifndef CHASQUI_AGENT_MODEL_MODEL_H
+#define CHASQUI_AGENT_MODEL_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/model/errors.h"
+#include "kb/kb.h"
+#include "queue/base/arena.h"
+
+struct httpc;
+
+/* What the model says when the sources do not answer; never shown to a customer. */
+#define MODEL_NO_ANSWER "[[no_answer]]"
+#define MODEL_TEXT_MAX  (64u << 10) /* bytes of text taken from one answer */
+
+struct model_config {
+    const char *provider; /* a row's name */
+    const char *base_url, *name;
+    const char *api_key; /* "" for none */
+    const char *pool;    /* connections are not shared between pools: the partition */
+    double temperature;  /* < 0: not sent */
+    unsigned max_output_tokens, context_tokens;
+    bool stream;
+};
+
+struct model_line {
+    bool from_customer;
+    const char *text;
+};
+
+struct model_request {
+    const char *agent_name, *persona, *tone, *style; /* trusted: written by the account */
+    bool cite;                                       /* ask for source marks */
+    const char *canary;                              /* in the system part; must never come back */
+    const struct model_line *history;                /* oldest first; untrusted */
+    size_t history_count;
+    const char *question;             /* what the customer wrote since the last answer; untrusted */
+    const struct kb_result *passages; /* untrusted */
+    int64_t now_ms;                   /* wall time, for the date in the prompt */
+    unsigned shrink;                  /* each step halves the room for history and passages */
+    int64_t time_ms;                  /* the whole generation must end within this */
+};
+
+struct model_usage {
+    bool known;
+    int64_t input, output, cached, reasoning;
+};
+
+enum model_event_kind { MODEL_TEXT, MODEL_END };
+struct model_event {
+    enum model_event_kind kind;
+    const char *text; /* TEXT: a piece, good until the callback returns */
+    size_t size;
+    /* END: */
+    enum model_class class;
+    bool truncated;                 /* the model stopped at its length limit */
+    int64_t retry_ms;               /* wait the server asks for, -1: none */
+    long status;                    /* HTTP status of the last answer, 0: none */
+    const char *request_id, *model; /* the server's words, "" if none */
+    struct model_usage usage;
+};
+typedef void (*model_event_fn)(const struct model_event *event, void *arg);
+
+struct model_call;
+/* Begins one generation. config and request are read before it returns, texts are copied as needed. TEXT
+ * events, then exactly one END, which may come before model_start returns. Returns NULL when it already
+ * ended; otherwise a handle that is good until END. arena: the turn's. */
+struct model_call *model_start(const struct model_config *config, const struct model_request *request,
+                               struct httpc *http, struct arena *arena, model_event_fn fn, void *arg);
+/* No event comes afterwards. */
+void model_cancel(struct model_call *call);
+
+/* True if a row has this name. model_is_local: it needs no network. */
+bool model_known(const char *provider);
+bool model_is_local(const char *provider);
+
+/* The extractive answer itself: the sentences of the best passage that answer the question; NULL if there is
+ * none. */
+const char *model_extract(const struct model_request *request, struct arena *arena);
+
+/* The rows' own entry points. */
+struct model_call *openai_start(const struct model_config *config, const struct model_request *request,
+                                struct httpc *http, struct arena *arena, model_event_fn fn, void *arg);
+void openai_cancel(struct model_call *call);
+
+#endif
