@@ -1,0 +1,128 @@
+/* handoff.c: who has the pen. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/handoff.h"
+
+#include "channels/conversation.h"
+#include "channels/message.h"
+#include "queue/base/clock.h"
+#include "queue/base/option.h"
+#include "queue/events.h"
+
+#define LOOK_BACK 100 /* messages read to find the customer's newest */
+
+/* Appends an event about the conversation; data gains the conversation and is taken over. */
+static void tell(struct changes *cs, struct snapshot *snap, const char *part, const char *type,
+                 const json_t *conversation, json_t *data)
+{
+    struct event_about about = {.agent_id = jx_str(conversation, "agent_id"),
+                                .conversation_id = jx_str(conversation, "id")};
+
+    jx_set(data, "conversation", json_deep_copy(conversation));
+    event_append(cs, snap, part, type, &about, data, NULL);
+    json_decref(data);
+}
+
+/* The text that tells the customer that a person comes. */
+static struct id announce_send(struct changes *cs, struct snapshot *snap, const char *part,
+                               const json_t *conversation, const char *text)
+{
+    int64_t now = clock_wall_ms();
+    struct message_draft draft = {
+        .author_type = "system",
+        .type = "text",
+        .text = text,
+        .confidence = -1,
+        .source = "fallback",
+        .expires_ms = now + option_int(OPT_REPLY_MAX_AGE),
+    };
+
+    if (text == NULL || text[0] == '\0' || !conversation_window_open(conversation, now)) {
+        return (struct id){.text = ""};
+    }
+    return message_send(cs, snap, part, conversation, &draft);
+}
+
+struct id handoff_trigger(struct changes *cs, struct snapshot *snap, const char *part, json_t *conversation,
+                          uint64_t rev, const char *reason, const char *note, const char *announce)
+{
+    struct id sent = {.text = ""};
+    bool already = conversation_is_human(conversation);
+
+    if (!already) {
+        json_t *handoff = json_object();
+        jx_set_str(handoff, "reason", reason);
+        jx_set_str(handoff, "note", note);
+        jx_set_time(handoff, "at", clock_wall_ms());
+        jx_set(conversation, "handoff", handoff);
+        jx_set_str(conversation, "status", "handoff");
+        jx_set_str(conversation, "mode", "human");
+    }
+    conversation_put(cs, part, conversation, rev);
+    if (!already) {
+        json_t *data = json_object();
+        jx_set_str(data, "reason", reason);
+        jx_set_str(data, "note", note);
+        tell(cs, snap, part, "handoff.triggered", conversation, data);
+        sent = announce_send(cs, snap, part, conversation, announce);
+    }
+    return sent;
+}
+
+void handoff_join(struct changes *cs, struct snapshot *snap, const char *part, json_t *conversation,
+                  uint64_t rev, const char *name)
+{
+    json_t *data = json_object();
+    json_t *person = json_object();
+
+    jx_set_str(person, "name", name);
+    jx_set(data, "agent", person);
+    jx_set_str(conversation, "status", "handoff");
+    jx_set_str(conversation, "mode", "human");
+    jx_set(conversation, "assigned_to", json_deep_copy(person));
+    conversation_put(cs, part, conversation, rev);
+    tell(cs, snap, part, "agent.joined", conversation, data);
+}
+
+/* The id of the customer's newest message among the last LOOK_BACK, NULL if there is none. */
+static char *newest_inbound(struct snapshot *snap, const char *part, const char *conversation_id)
+{
+    json_t *messages = NULL;
+    char *found = NULL;
+
+    if (message_history(snap, part, conversation_id, LOOK_BACK, &messages) != ERR_OK) {
+        return NULL;
+    }
+    for (size_t i = json_array_size(messages); i > 0 && found == NULL; i--) {
+        const json_t *message = json_array_get(messages, i - 1);
+        if (strcmp(jx_str_or(message, "direction", ""), "in") == 0) {
+            found = xstrdup(jx_str_or(message, "id", ""));
+        }
+    }
+    json_decref(messages);
+    return found;
+}
+
+void handoff_resolve(struct changes *cs, struct snapshot *snap, const char *part, json_t *conversation,
+                     uint64_t rev, const char *return_to)
+{
+    bool closes = strcmp(return_to, "closed") == 0;
+    char *newest = newest_inbound(snap, part, jx_str_or(conversation, "id", ""));
+    json_t *data = json_object();
+
+    jx_set_str(conversation, "status", closes ? "closed" : "open");
+    jx_set_str(conversation, "mode", "ai");
+    jx_set(conversation, "assigned_to", json_null());
+    json_object_del(conversation, "handoff");
+    if (newest != NULL) {
+        jx_set_str(conversation, "answered", newest);
+        free(newest);
+    }
+    conversation_put(cs, part, conversation, rev);
+    jx_set_str(data, "return_to", closes ? "closed" : "ai");
+    tell(cs, snap, part, "handoff.resolved", conversation, data);
+    if (closes) {
+        conversation_event(cs, snap, part, "conversation.ended", conversation);
+    }
+}
