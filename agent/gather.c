@@ -1,0 +1,197 @@
+/* gather.c: reads the conversation and what is unanswered in it.
+ *
+ * Several messages of one burst each bring a turn job. The first that runs after the quiet time answers all
+ * of them; the others find nothing new. The quiet time counts from the newest message and is waited for by
+ * putting the job back, so it survives a restart; a burst is waited for TURN_BURST_MS at most. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/turn.h"
+
+#include "agent/profile.h"
+#include "agent/words.h"
+#include "channels/conversation.h"
+#include "channels/message.h"
+#include "queue/base/clock.h"
+#include "queue/base/option.h"
+
+#define HISTORY_MAX  60                              /* messages read */
+#define QUESTION_MAX 16000                           /* bytes of a burst that are looked at */
+#define QUIET_LEAST  20                              /* ms */
+#define RETRY_MAX_MS (8 * 24 * 3600 * (int64_t)1000) /* no platform delivers later than this */
+
+static bool is_inbound(const json_t *message)
+{
+    return strcmp(jx_str_or(message, "direction", ""), "in") == 0;
+}
+
+/* When the customer wrote it: the platform's time if it is earlier than ours. A time from before the longest
+ * delay that a platform can cause is a wrong clock. */
+static int64_t written_ms(const json_t *message)
+{
+    int64_t ours = id_time_ms(jx_str_or(message, "id", ""));
+    const char *text = jx_str(message, "platform_time");
+    int64_t theirs = jx_int(message, "platform_time", 0);
+    bool date_only;
+
+    if (text != NULL && !clock_parse(text, &theirs, &date_only)) {
+        theirs = 0;
+    }
+    return theirs > ours - RETRY_MAX_MS && theirs < ours ? theirs : ours;
+}
+
+/* Reads the records; they die with the run. */
+static enum err read_records(struct turn *turn, struct snapshot *snap)
+{
+    enum err rc = conversation_get(snap, turn->part, turn->conversation_id, &turn->conversation, &turn->rev);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    arena_defer(turn->arena, jx_decref, turn->conversation);
+    rc = message_history(snap, turn->part, turn->conversation_id, HISTORY_MAX, &turn->history);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    arena_defer(turn->arena, jx_decref, turn->history);
+    rc = agent_get(snap, turn->part, jx_str_or(turn->conversation, "agent_id", ""), &turn->agent, NULL);
+    if (rc == ERR_OK) {
+        arena_defer(turn->arena, jx_decref, turn->agent);
+    }
+    return rc == ERR_NOTFOUND ? ERR_OK : rc;
+}
+
+/* The customer's messages after the one that was answered last. */
+static void find_burst(struct turn *turn)
+{
+    const char *answered = jx_str(turn->conversation, "answered");
+    size_t i;
+    json_t *message;
+
+    turn->burst = json_array();
+    arena_defer(turn->arena, jx_decref, turn->burst);
+    turn->newest_id = answered != NULL ? answered : "";
+    json_array_foreach (turn->history, i, message) {
+        const char *id = jx_str_or(message, "id", "");
+        if (is_inbound(message) && (answered == NULL || strcmp(id, answered) > 0)) {
+            jx_push(turn->burst, json_incref(message));
+            turn->newest_id = id;
+        }
+    }
+    size_t count = json_array_size(turn->burst);
+    if (count > 0) {
+        const json_t *newest = json_array_get(turn->burst, count - 1);
+        turn->newest_ms = written_ms(newest);
+        turn->oldest_ms = id_time_ms(jx_str_or(json_array_get(turn->burst, 0), "id", ""));
+        turn->platform = jx_str(newest, "platform_id") != NULL;
+    }
+}
+
+/* Why the agent has nothing to say here, NULL if it may speak. */
+static const char *silent_reason(const struct turn *turn)
+{
+    const char *status = jx_str_or(turn->conversation, "status", "open");
+
+    if (strcmp(status, "closed") == 0) {
+        return "closed";
+    }
+    if (conversation_is_human(turn->conversation)) {
+        return "human";
+    }
+    if (turn->agent == NULL) {
+        return "no_agent";
+    }
+    if (json_array_size(turn->burst) == 0) {
+        return "nothing_new";
+    }
+    return strcmp(jx_str_or(turn->agent, "status", "active"), "active") != 0 ? "paused" : NULL;
+}
+
+/* The ms for which this burst has still to be quiet, 0 if it was quiet long enough. */
+static int64_t quiet_left(const struct turn *turn)
+{
+    int64_t now = clock_wall_ms();
+    int64_t quiet = option_int(OPT_QUIET_TIME);
+    int64_t age = now - id_time_ms(turn->newest_id);
+
+    if (!turn->platform || age < 0 || age >= quiet || now - turn->oldest_ms >= TURN_BURST_MS) {
+        return 0;
+    }
+    return quiet - age > QUIET_LEAST ? quiet - age : QUIET_LEAST;
+}
+
+/* The texts of the burst, one to a line. */
+static void join_question(struct turn *turn)
+{
+    struct buf out;
+    size_t i;
+    json_t *message;
+
+    buf_init(&out, QUESTION_MAX + 1);
+    json_array_foreach (turn->burst, i, message) {
+        const char *text = jx_str_or(message, "text", "");
+        size_t room = QUESTION_MAX - out.len;
+        if (text[0] != '\0' && strlen(text) < room) {
+            buf_adds(&out, out.len > 0 ? "\n" : "");
+            buf_adds(&out, text);
+        }
+    }
+    turn->question = arena_strndup(turn->arena, buf_str(&out), out.len);
+    buf_fini(&out);
+    char *folded = words_fold(turn->question);
+    turn->folded = arena_strdup(turn->arena, folded);
+    free(folded);
+}
+
+/* What was said before the burst, as a model reads it; previous is the last of it. */
+static void collect_lines(struct turn *turn)
+{
+    const char *first = jx_str_or(json_array_get(turn->burst, 0), "id", "");
+    size_t i;
+    json_t *message;
+
+    turn->lines = arena_alloc(turn->arena, HISTORY_MAX * sizeof *turn->lines);
+    json_array_foreach (turn->history, i, message) {
+        const char *text = jx_str_or(message, "text", "");
+        if (strcmp(jx_str_or(message, "id", ""), first) >= 0 && is_inbound(message)) {
+            continue;
+        }
+        if (text[0] != '\0' && turn->line_count < HISTORY_MAX) {
+            turn->lines[turn->line_count++] = (struct model_line){is_inbound(message), text};
+            turn->previous = text;
+        }
+    }
+}
+
+enum turn_outcome turn_gather(struct turn *turn)
+{
+    struct snapshot *snap;
+    enum err rc = snapshot_open(job_store(turn->job), &snap);
+
+    if (rc == ERR_OK) {
+        rc = read_records(turn, snap);
+        snapshot_close(snap);
+    }
+    if (rc == ERR_NOTFOUND) {
+        turn_silence(turn, "no_conversation", true);
+        return TURN_MORE;
+    }
+    if (rc != ERR_OK) {
+        turn->why = err_name(rc);
+        return TURN_FAIL;
+    }
+    find_burst(turn);
+    const char *silent = silent_reason(turn);
+    if (silent != NULL) {
+        turn_silence(turn, silent, true);
+        return TURN_MORE;
+    }
+    turn->postpone_ms = quiet_left(turn);
+    if (turn->postpone_ms > 0) {
+        turn->action = ACTION_POSTPONE;
+        return TURN_MORE;
+    }
+    join_question(turn);
+    collect_lines(turn);
+    return TURN_MORE;
+}

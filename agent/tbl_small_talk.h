@@ -1,0 +1,16 @@
+/* tbl_small_talk.h: what is said back to a greeting or to thanks when no model writes.
+ * X("language", "to a greeting", "to thanks") */
+X("en", "Hello! How can I help you?", "You're welcome!")
+X("es", "¡Hola! ¿En qué puedo ayudarte?", "¡De nada!")
+X("pt", "Olá! Como posso ajudar?", "De nada!")
+X("fr", "Bonjour ! Comment puis-je vous aider ?", "Avec plaisir !")
+X("de", "Hallo! Wie kann ich helfen?", "Gern geschehen!")
+X("it", "Ciao! Come posso aiutarti?", "Prego!")
+X("tr", "Merhaba! Nasıl yardımcı olabilirim?", "Rica ederim!")
+X("id", "Halo! Ada yang bisa saya bantu?", "Sama-sama!")
+X("nl", "Hallo! Waarmee kan ik helpen?", "Graag gedaan!")
+X("ru", "Здравствуйте! Чем я могу помочь?", "Пожалуйста!")
+X("ar", "مرحبا! كيف يمكنني مساعدتك؟", "على الرحب والسعة!")
+X("hi", "नमस्ते! मैं आपकी क्या मदद कर सकता हूँ?", "आपका स्वागत है!")
+X("zh", "您好！请问有什么可以帮您？", "不客气！")
+X("ja", "こんにちは。ご用件をお聞かせください。", "どういたしまして。")

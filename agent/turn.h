@@ -1,0 +1,166 @@
+/* turn.h: the inside of one turn: its steps, what they hand on, how they end. Private to the room.
+ *
+ * A step does one thing and says how it goes on: MORE the next step, WAIT (turn_resume calls the same step
+ * again), RETRY from gather with what is durable now, DONE the job has its end, FAIL a failed attempt of the
+ * job. Once an action is settled the steps up to commit are passed over. Thread: the worker's loop that
+ * leased the job. */
+#ifndef CHASQUI_AGENT_TURN_H
+#define CHASQUI_AGENT_TURN_H
+
+#include "agent/model/model.h"
+#include "agent/watch.h"
+#include "queue/base/arena.h"
+#include "queue/base/id.h"
+#include "queue/base/json.h"
+#include "queue/jobs.h"
+
+/*   symbol         function       even when settled   what it does */
+#define TURN_STEPS(X)                                                                                  \
+    X(STEP_GATHER, turn_gather, true, "gather", "reads the conversation and what is unanswered in it") \
+    X(STEP_RULES, turn_rules, false, "rules", "decides what no model may decide")                      \
+    X(STEP_SEARCH, turn_search, false, "search", "looks for passages of the agent's knowledge")        \
+    X(STEP_GENERATE, turn_generate, false, "generate", "lets a generator write a draft")               \
+    X(STEP_DECIDE, turn_decide, false, "decide",                                                       \
+      "makes of draft and confidence a reply, a fallback or a handoff")                                \
+    X(STEP_COMMIT, turn_commit, true, "commit", "writes everything that follows in one change-set")
+
+enum turn_step {
+#define X(symbol, fn, always, name, text) symbol,
+    TURN_STEPS(X)
+#undef X
+        STEP_COUNT
+};
+
+enum turn_outcome { TURN_MORE, TURN_WAIT, TURN_RETRY, TURN_DONE, TURN_FAIL };
+
+enum turn_action { ACTION_NONE, ACTION_REPLY, ACTION_HANDOFF, ACTION_SILENT, ACTION_POSTPONE };
+
+/* Why a conversation goes to a person, with the words for the customer where the agent has none of its own.
+ */
+#define TURN_ANNOUNCE "I'm passing you to a colleague who will answer here."
+#define HANDOFF_REASONS(X)                                                                                 \
+    X(HANDOFF_NONE, "", "", "")                                                                            \
+    X(HANDOFF_REQUESTED, "requested", "The customer asked for a person.", TURN_ANNOUNCE)                   \
+    X(HANDOFF_KEYWORD, "keyword", "The customer used a handoff keyword.", TURN_ANNOUNCE)                   \
+    X(HANDOFF_MESSAGE_TYPE, "message_type", "The customer sent something the AI cannot read.",             \
+      TURN_ANNOUNCE)                                                                                       \
+    X(HANDOFF_LOW_CONFIDENCE, "low_confidence", "The knowledge does not answer the question for certain.", \
+      "I don't know that one for certain. I'm passing you to a colleague who will answer here.")           \
+    X(HANDOFF_MODEL_FAILURE, "model_failure", "The model server did not give an answer.", TURN_ANNOUNCE)   \
+    X(HANDOFF_FILTERED, "filtered", "The model's answer was withheld by a filter.", TURN_ANNOUNCE)         \
+    X(HANDOFF_STALE, "stale", "The message waited too long for an automatic answer.", TURN_ANNOUNCE)       \
+    X(HANDOFF_LOOP, "loop", "Automatic replies stopped: this looks like another machine.", "")
+
+enum handoff_reason {
+#define X(symbol, name, note, announce) symbol,
+    HANDOFF_REASONS(X)
+#undef X
+};
+struct handoff_row {
+    const char *name, *note, *announce;
+};
+const struct handoff_row *handoff_reason_row(enum handoff_reason reason);
+
+/* How long things may take, in ms. */
+#define TURN_GENERATE_MS 50000 /* all attempts of a generation; the whole turn stays below 60 s */
+#define TURN_ATTEMPT_MIN 1500  /* less time than this is not worth another attempt */
+#define TURN_RETRIES     2
+#define TURN_BURST_MS    6000 /* the longest a burst is waited for */
+#define TURN_RUNS        10   /* conflicts before the job makes room for others */
+
+/* One generation with its attempts (generate.c). */
+struct generation {
+    enum { GEN_IDLE, GEN_RUNNING, GEN_PAUSED, GEN_ENDED, GEN_OVER } state;
+    struct model_call *call;
+    struct loop_timer *timer;
+    struct buf text;  /* the draft */
+    size_t published; /* bytes of it that watchers have */
+    enum model_class class;
+    bool made, truncated;
+    unsigned retries, shrink;
+    int64_t retry_ms, attempt_us, first_us;
+};
+
+struct turn {
+    unsigned magic;
+    struct job *job;
+    struct kb *kb;
+    const char *part, *conversation_id; /* the job's */
+    struct id id;
+    int64_t begun_mono_ms;
+    enum turn_step step;
+    bool running; /* the driver is inside */
+    unsigned runs;
+    int64_t step_us[STEP_COUNT], entered_us;
+
+    /* ---- of this run: gone at a RETRY ---- */
+    struct arena *arena;
+    json_t *conversation, *agent; /* owned by the arena */
+    uint64_t rev;                 /* of the conversation; 0: there is none */
+    json_t *burst;                /* array: unanswered customer messages, oldest first */
+    json_t *history;              /* array: all that was read, newest last */
+    const char *newest_id;        /* of the burst, or what was answered before */
+    int64_t newest_ms, oldest_ms; /* wall times of the burst */
+    bool platform;                /* the burst came through a platform, where people type in pieces */
+    const char *question, *folded, *previous;
+    struct model_line *lines; /* history as a model reads it */
+    size_t line_count;
+    bool small_talk;
+    struct kb_result found;
+    const char *canary;
+    struct generation gen;
+
+    /* ---- what is to be done ---- */
+    enum turn_action action;
+    enum handoff_reason reason;
+    const char *why; /* ACTION_SILENT, and what fired a rule */
+    bool unanswered; /* ACTION_SILENT: the burst stays unanswered */
+    int64_t postpone_ms;
+    const char *text;     /* ACTION_REPLY */
+    const char *source;   /* knowledge, model, fallback */
+    const char *fallback; /* the fallback that acted, NULL if none did */
+    json_t *citations;    /* array; NULL none */
+    double confidence;    /* of the search; < 0: not searched */
+    unsigned links_removed;
+
+    /* ---- the commit (commit.c) ---- */
+    bool submitted, settled;
+    enum err commit_rc;
+    struct id sent;
+    bool human_sees; /* the handoff was ours to make */
+
+    json_t *attempts; /* trace of model attempts, over all runs; owned by the turn */
+};
+
+#define X(symbol, fn, always, name, text) enum turn_outcome fn(struct turn *turn);
+TURN_STEPS(X)
+#undef X
+
+/* Calls the waiting step again. Not from inside a step. */
+void turn_resume(struct turn *turn);
+const char *turn_step_name(enum turn_step step);
+
+/* Settles what is to be done. */
+void turn_silence(struct turn *turn, const char *why, bool unanswered);
+void turn_hand_off(struct turn *turn, enum handoff_reason reason, const char *why);
+void turn_reply(struct turn *turn, const char *text, const char *source);
+
+/* Settings of the turn's agent. */
+const json_t *turn_chat(const struct turn *turn);
+const json_t *turn_handoff(const struct turn *turn);
+double turn_threshold(const struct turn *turn);
+bool turn_confident(const struct turn *turn);
+const char *turn_fallback(const struct turn *turn);
+const char *turn_provider(const struct turn *turn);
+
+/* News for whoever watches this conversation. */
+void turn_news(const struct turn *turn, enum agent_news_kind kind, const char *text, const json_t *message,
+               bool final);
+
+/* The trace record of the turn (trace.c). New reference. */
+json_t *turn_trace(const struct turn *turn);
+
+/* The request that a generator gets (generate.c). */
+void turn_request(struct turn *turn, struct model_request *out);
+
+#endif
