@@ -33,7 +33,9 @@ struct http_config {
     unsigned fields_max;      /* header fields (431); 100 */
     unsigned pipeline_max;    /* requests of one connection under way at once; 16 */
     /* Called when the head is complete and fine, before any body byte is taken. Sets *body_max for this request.
-     * May answer already (http_reply): the body is then not read and the connection closes after the answer. */
+     * May answer already, inside the call (http_reply): on_request does not follow, and a body is not read: the
+     * connection closes after the answer. NULL: 1 MiB for every body. A request that breaks off or is refused
+     * after on_head dies without on_request; what hangs on it belongs in its arena. */
     void (*on_head)(struct http_request *req, size_t *body_max, void *arg);
     /* Called with the whole request. Must lead to exactly one http_reply or http_stream_begin...end. */
     void (*on_request)(struct http_request *req, void *arg);
@@ -56,8 +58,10 @@ const char *http_server_url(const struct http_server *server);
 /* Starts the loops' threads; returns when all listeners accept. */
 enum err http_server_start(struct http_server *server) MUST_CHECK;
 /* Drain: stops accepting, lets requests under way finish (answers carry Connection: close), at most ms. Then stops the
- * threads. Returns the number of requests that were cut off. Idempotent. */
+ * threads. Returns the number of requests that were cut off. Idempotent. Streams that never end by themselves
+ * (events) should be ended by their writers first. Afterwards letters to the loops are not read any more. */
 unsigned http_server_stop(struct http_server *server, int64_t ms);
+/* Frees requests that were never answered too: whoever holds one must have stopped. */
 void http_server_free(struct http_server *server);
 
 struct http_stats {
@@ -96,13 +100,14 @@ void *http_context(const struct http_request *req);
 /* ---- the answer ---- */
 /* Before http_reply/http_stream_begin. CR, LF and NUL in a value are refused by CHECK: never pass input. */
 void http_reply_header(struct http_request *req, const char *name, const char *value);
-/* Sends and ends. body is copied. HEAD requests get the headers only. Content-Length, Date, X-Request-Id and
- * Connection are added. The request must not be touched afterwards. */
+/* Sends and ends. body is copied. HEAD requests get the headers only. Content-Length, Date, X-Request-Id and,
+ * where it says something, Connection are added. The request must not be touched afterwards. */
 void http_reply(struct http_request *req, int status, const char *content_type, const void *body, size_t size);
 
 /* Streaming (server-sent events, exports): begin once, write pieces, end once. write returns the bytes still waiting for
  * the client: above http_stream_high the writer should pause until on_drain. A client that is gone calls on_gone
- * once (never inside begin/write); after it write does nothing, end is still due. */
+ * once (never inside begin/write); after it write does nothing, end is still due. A client that ends its side during a
+ * stream counts as gone, and so does one whose writer goes on with more than 4 MiB waiting. */
 #define HTTP_STREAM_HIGH (256u * 1024u)
 void http_stream_begin(struct http_request *req, int status, const char *content_type,
                        void (*on_drain)(void *arg), void (*on_gone)(void *arg), void *arg);

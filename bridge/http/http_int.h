@@ -167,7 +167,7 @@ struct http_listener {
 TAILQ_HEAD(http_listeners, http_listener);
 
 /* Why accepting rests; it goes on when no bit is left. */
-enum { HTTP_PAUSE_FULL = 1, HTTP_PAUSE_BACKOFF = 2, HTTP_PAUSE_DRAIN = 4 };
+enum { HTTP_PAUSE_FULL = 1, HTTP_PAUSE_BACKOFF = 2 };
 
 struct http_server {
     struct http_config config;
@@ -278,7 +278,8 @@ unsigned http_conn_cut(struct http_conn *conn);
 
 /* ---- listener.c ---- */
 enum err http_listener_open(struct http_server *server, const char *address);
-void http_listener_close(struct http_listener *listener);
+/* On thread 0, or when no thread runs. */
+void http_listeners_close(struct http_server *server);
 /* Thread 0 only. */
 void http_listeners_start(struct http_server *server);
 void http_listeners_pause(struct http_server *server, unsigned why);

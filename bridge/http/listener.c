@@ -212,7 +212,7 @@ enum err http_listener_open(struct http_server *server, const char *address)
 }
 
 /* Closes a listener; removes its socket file if it is still ours. */
-void http_listener_close(struct http_listener *listener)
+static void listener_close(struct http_listener *listener)
 {
     struct stat st;
     if (listener->event != NULL) {
@@ -224,6 +224,16 @@ void http_listener_close(struct http_listener *listener)
     close(listener->fd);
     TAILQ_REMOVE(&listener->server->listeners, listener, link);
     free(listener);
+}
+
+/* Stops listening for good: new clients are refused from now on. */
+void http_listeners_close(struct http_server *server)
+{
+    loop_cancel(server->backoff);
+    server->backoff = NULL;
+    while (!TAILQ_EMPTY(&server->listeners)) {
+        listener_close(TAILQ_FIRST(&server->listeners));
+    }
 }
 
 /* The text of a peer's address. */

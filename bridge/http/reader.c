@@ -77,7 +77,8 @@ static void reset(struct http_reader *reader)
     memset(reader, 0, sizeof *reader);
 }
 
-/* Gives bytes to the parser; false if it did not take them all. No bytes would mean the end of input to it. */
+/* Gives bytes to the parser; false if it did not take them all. No bytes would mean the end of input to it.
+ */
 static bool feed(struct http_reader *reader, const char *data, size_t len)
 {
     if (len == 0) {

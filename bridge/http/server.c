@@ -1,9 +1,9 @@
 /* server.c: the server as a whole: its threads, its start, its drain.
  *
- * Drain: thread 0 stops accepting, every connection finishes what it has begun and closes. `live` counts the
- * connections that still owe an answer; when it is zero, or the time is over, whatever is left is cut and the
- * loops stop. A request whose handler never answered is freed with the server, so that whoever holds
- * requests must have stopped before http_server_free. */
+ * Drain: thread 0 closes the listening sockets, every connection finishes what it has begun and closes.
+ * `live` counts the connections that still owe an answer; when it is zero, or the time is over, whatever is
+ * left is cut and the loops stop. A request whose handler never answered is freed with the server, so that
+ * whoever holds requests must have stopped before http_server_free. */
 #include "bridge/http/http_int.h"
 
 #include <fcntl.h>
@@ -198,9 +198,7 @@ static void drain_thread(void *arg)
     struct http_conn *conn = NULL;
     thread->draining = true;
     if (thread == &thread->server->threads[0]) {
-        http_listeners_pause(thread->server, HTTP_PAUSE_DRAIN);
-        loop_cancel(thread->server->backoff);
-        thread->server->backoff = NULL;
+        http_listeners_close(thread->server);
     }
     TAILQ_FOREACH(conn, &thread->conns, in_thread)
     {
@@ -278,9 +276,7 @@ void http_server_free(struct http_server *server)
         return;
     }
     CHECK(!server->started || server->stopped);
-    while (!TAILQ_EMPTY(&server->listeners)) {
-        http_listener_close(TAILQ_FIRST(&server->listeners));
-    }
+    http_listeners_close(server);
     for (unsigned i = 0; i < server->config.threads; i++) {
         thread_fini(&server->threads[i]);
     }
