@@ -400,13 +400,13 @@ static void enqueue_locked(struct committer *c, struct submission *s)
 }
 
 void committer_submit(struct committer *c, struct loop *loop, struct changes *cs, store_done_fn done,
-                      void *arg)
+                      void *arg, bool over)
 {
     struct submission *s = xcalloc(1, sizeof *s);
 
     *s = (struct submission){.cs = cs, .loop = loop, .done = done, .arg = arg, .rc = cs->fault};
     pthread_mutex_lock(&c->lock);
-    if (s->rc == ERR_OK && c->waiting >= c->backlog) {
+    if (s->rc == ERR_OK && !over && c->waiting >= c->backlog) {
         s->rc = ERR_BUSY;
     }
     if (s->rc == ERR_OK) {

@@ -150,6 +150,7 @@ static enum err db_begin(void *self)
     CHECK(db->txn == NULL);
     db->now = db->committed;
     db->fed = 0;
+    db->marked = 0;
     return kv_begin_write(db->kv, &db->txn);
 }
 

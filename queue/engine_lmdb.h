@@ -33,7 +33,7 @@ struct lmdb {
     /* The committer's only: */
     struct kv_txn *txn;
     struct lmdb_numbers now;
-    size_t fed; /* feed entries this transaction added */
+    size_t fed, marked; /* feed entries and marks that this transaction added */
     struct buf scratch, old;
 };
 

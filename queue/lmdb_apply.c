@@ -91,6 +91,7 @@ static enum err marks_put(struct lmdb *db, const struct changes *cs)
         if (cs->guards[i].type == GUARD_ONCE) {
             struct key key;
             seen_key(&key, bucket_now(), cs->guards[i].mark);
+            db->marked++;
             rc = kv_put(db->txn, TABLE_SEEN, key_kv(&key), KV_BYTES("", 0));
         }
     }
@@ -415,8 +416,7 @@ static enum err sweep_seen(struct lmdb *db, struct kv_cursor *cursor)
     struct kv_bytes k, v;
     enum err rc = kv_cursor_first(cursor, &k, &v);
 
-    (void)db;
-    for (int i = 0; i < SWEEP_STEP && rc == ERR_OK; i++) {
+    for (size_t step = SWEEP_STEP + db->marked; step > 0 && rc == ERR_OK; step--) {
         if (k.size < 2 || get_u16(k.data) + SEEN_BUCKETS >= now) {
             return ERR_OK;
         }

@@ -91,16 +91,18 @@ void store_close(struct store *store)
     free(store);
 }
 
-void store_submit_on(struct store *store, struct loop *loop, struct changes *cs, store_done_fn done,
-                     void *arg)
+void store_submit_end(struct store *store, struct loop *loop, struct changes *cs, store_done_fn done,
+                      void *arg)
 {
-    CHECK(done == NULL || loop != NULL);
-    committer_submit(store->committer, loop, cs, done, arg);
+    committer_submit(store->committer, loop, cs, done, arg, true);
 }
 
 void store_submit(struct store *store, struct changes *cs, store_done_fn done, void *arg)
 {
-    store_submit_on(store, done != NULL ? loop_current() : NULL, cs, done, arg);
+    struct loop *loop = done != NULL ? loop_current() : NULL;
+
+    CHECK(done == NULL || loop != NULL);
+    committer_submit(store->committer, loop, cs, done, arg, false);
 }
 
 enum err store_submit_wait(struct store *store, struct changes *cs, uint64_t *rev)

@@ -21,9 +21,11 @@ struct store {
     atomic_bool disk_low;
 };
 
-/* As store_submit, but done runs on the given loop (needed only if done is not NULL). */
-void store_submit_on(struct store *store, struct loop *loop, struct changes *cs, store_done_fn done,
-                     void *arg);
+/* As store_submit for the end of a job: done runs on the given loop, and the backlog's limit does not hold.
+ * Work that is done must not be thrown away because new work is piling up; workers bound how many there can
+ * be. */
+void store_submit_end(struct store *store, struct loop *loop, struct changes *cs, store_done_fn done,
+                      void *arg);
 
 /* ---- committer.c ---- */
 struct committer_status {
@@ -35,8 +37,9 @@ struct committer_status {
 struct committer *committer_start(struct store *store, unsigned backlog);
 /* Commits what waits, ends the thread, frees. */
 void committer_stop(struct committer *committer);
+/* over: the backlog's limit does not hold. */
 void committer_submit(struct committer *committer, struct loop *loop, struct changes *cs, store_done_fn done,
-                      void *arg);
+                      void *arg, bool over);
 enum err committer_submit_wait(struct committer *committer, struct changes *cs, uint64_t *rev);
 void committer_on_feed(struct committer *committer, void (*fn)(uint64_t rev, void *arg), void *arg);
 void committer_status(struct committer *committer, struct committer_status *out);

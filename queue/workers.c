@@ -87,12 +87,13 @@ static struct lane_name lease_lane(const struct lease *lease)
     return (struct lane_name){.queue = (unsigned)lease->queue, .part = lease->part, .lane = lease->lane};
 }
 
-/* Gives the lane back as it is, due in ms. */
+/* Gives the lane back as it is, due in ms. All workers hear of it: this one may be full again before then. */
 static void lease_release(struct store *store, const struct lease *lease, int64_t ms)
 {
     struct lane_name name = lease_lane(lease);
 
     lanes_release(store->lanes, &name, lease->epoch, clock_mono_ms() + ms);
+    lanes_wake(store->lanes);
 }
 
 /* ---- a job's life ---- */
@@ -152,7 +153,7 @@ static void job_refused(struct job *job, enum err rc)
     struct changes *cs = changes_new();
 
     changes_fail(cs, job, err_name(rc));
-    store_submit_on(worker_store(job->worker), job->worker->loop, cs, refused_done, job);
+    store_submit_end(worker_store(job->worker), job->worker->loop, cs, refused_done, job);
 }
 
 /* What becomes of the job after its handler heard of the outcome. */
@@ -194,7 +195,7 @@ void job_finish(struct job *job, struct changes *cs, job_done_fn done, void *arg
         changes_free(cs);
         loop_post(worker->loop, finish_closed, job);
     } else {
-        store_submit_on(worker_store(worker), worker->loop, cs, finish_done, job);
+        store_submit_end(worker_store(worker), worker->loop, cs, finish_done, job);
     }
 }
 

@@ -425,6 +425,65 @@ static void test_stale(void **state)
     assert_int_equal(count(f, KIND_HOOK, INDEX_NONE, NULL), 0);
 }
 
+/* Two ends of one job in one batch: the first counts, the second is stale. */
+static void test_stale_in_batch(void **state)
+{
+    struct fixture *f = *state;
+    struct play p = {.gate = GATE_INIT, .hold = true};
+    struct brake b = {.gate = GATE_INIT};
+    struct changes *first, *second;
+    struct queue_shape shape;
+
+    push(f, QUEUE_SEND, PART, "a", 0, 1);
+    push(f, QUEUE_SEND, PART, "a", 60000, 2);
+    struct workers *ws = play_start(f, &p, 1, 2);
+    assert_true(gate_wait(&p.gate, &p.runs, 1, WAIT_MS));
+    first = changes_new();
+    second = changes_new();
+    changes_ack(first, p.held[0]);
+    changes_ack(second, p.held[0]);
+    changes_put_bytes(second, KIND_HOOK, PART, "hok_wrong", "x", 1);
+    brake_on(f, &b);
+    store_submit(f->store, first, NULL, NULL);
+    job_finish(p.held[0], second, play_ended, &p);
+    brake_off(f, &b);
+    assert_true(gate_wait(&p.gate, &p.over, 1, WAIT_MS));
+    assert_int_equal(p.last, ERR_STALE);
+    workers_free(ws);
+    assert_int_equal(count(f, KIND_HOOK, INDEX_NONE, NULL), 0);
+    store_queue_shape(f->store, QUEUE_SEND, &shape);
+    assert_int_equal(shape.jobs, 1);
+    assert_int_equal(shape.held, 0);
+}
+
+/* The end of a job is taken however long the backlog is. */
+static void test_end_passes_backlog(void **state)
+{
+    struct fixture *f = *state;
+    struct play p = {.gate = GATE_INIT, .hold = true};
+    struct brake b = {.gate = GATE_INIT};
+
+    store_close(f->store);
+    assert_int_equal(store_open(f->uri, MAP_SIZE, 1, &f->store), ERR_OK);
+    push(f, QUEUE_SEND, PART, "a", 0, 1);
+    struct workers *ws = play_start(f, &p, 1, 2);
+    assert_true(gate_wait(&p.gate, &p.runs, 1, WAIT_MS));
+    brake_on(f, &b);
+    for (int i = 0; i < 3; i++) {
+        struct changes *cs = changes_new();
+        changes_add(cs, PART, "n", 1);
+        store_submit(f->store, cs, NULL, NULL);
+    }
+    assert_false(store_accepts(f->store));
+    struct changes *end = changes_new();
+    changes_ack(end, p.held[0]);
+    job_finish(p.held[0], end, play_ended, &p);
+    brake_off(f, &b);
+    assert_true(gate_wait(&p.gate, &p.over, 1, WAIT_MS));
+    assert_int_equal(p.last, ERR_OK);
+    workers_free(ws);
+}
+
 /* What a stop cuts off is handed out again, untouched. */
 static void test_cut_off(void **state)
 {
@@ -486,6 +545,8 @@ int main(void)
         STORE_TEST(test_conflict_decides_again),
         STORE_TEST(test_refused_set_is_a_failure),
         STORE_TEST(test_stale),
+        STORE_TEST(test_stale_in_batch),
+        STORE_TEST(test_end_passes_backlog),
         STORE_TEST(test_cut_off),
         STORE_TEST(test_stop_under_load),
     };

@@ -192,4 +192,35 @@ static inline bool gate_wait(struct gate *gate, const int *number, int want, int
     return reached;
 }
 
+/* Holds the committer's thread inside the feed's callback, so that a test decides what one batch is. */
+struct brake {
+    struct gate gate;
+    int stopped, released;
+};
+
+static inline void brake_feed(uint64_t rev, void *arg)
+{
+    struct brake *b = arg;
+
+    (void)rev;
+    gate_add(&b->gate, &b->stopped, 1);
+    assert_true(gate_wait(&b->gate, &b->released, 1, WAIT_MS));
+}
+
+static inline void brake_on(struct fixture *f, struct brake *b)
+{
+    struct changes *cs = changes_new();
+
+    store_on_feed(f->store, brake_feed, b);
+    add_put(cs, KIND_DOCUMENT, PART, "doc_brake", "{}");
+    store_submit(f->store, cs, NULL, NULL);
+    assert_true(gate_wait(&b->gate, &b->stopped, 1, WAIT_MS));
+}
+
+static inline void brake_off(struct fixture *f, struct brake *b)
+{
+    store_on_feed(f->store, NULL, NULL);
+    gate_add(&b->gate, &b->released, 1);
+}
+
 #endif

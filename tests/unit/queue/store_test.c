@@ -8,37 +8,6 @@
 #include "queue/base/loop.h"
 #include "store_fixture.h"
 
-/* Holds the committer's thread inside the feed's callback, so that a test decides what one batch is. */
-struct brake {
-    struct gate gate;
-    int stopped, released;
-};
-
-static void brake_feed(uint64_t rev, void *arg)
-{
-    struct brake *b = arg;
-
-    (void)rev;
-    gate_add(&b->gate, &b->stopped, 1);
-    assert_true(gate_wait(&b->gate, &b->released, 1, WAIT_MS));
-}
-
-static void brake_on(struct fixture *f, struct brake *b)
-{
-    struct changes *cs = changes_new();
-
-    store_on_feed(f->store, brake_feed, b);
-    add_put(cs, KIND_DOCUMENT, PART, "doc_brake", "{}");
-    store_submit(f->store, cs, NULL, NULL);
-    assert_true(gate_wait(&b->gate, &b->stopped, 1, WAIT_MS));
-}
-
-static void brake_off(struct fixture *f, struct brake *b)
-{
-    store_on_feed(f->store, NULL, NULL);
-    gate_add(&b->gate, &b->released, 1);
-}
-
 /* Change-sets submitted on a loop, and their answers in order. */
 struct sender {
     struct fixture *f;
@@ -268,6 +237,41 @@ static void test_disk_full(void **state)
     assert_int_equal(deleted, ERR_OK);
 }
 
+/* Marks of buckets that no longer count are dropped by later commits. */
+static void test_marks_are_dropped(void **state)
+{
+    struct fixture *f = *state;
+    const char *const tables[] = {"seen"};
+    const int64_t days = 13LL * 24 * 3600 * 1000;
+    struct kv_options options = {.map_size = MAP_SIZE};
+    struct kv_txn *txn;
+    struct kv *kv;
+
+    struct changes *cs = changes_new();
+    for (int i = 0; i < 200; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "old%d", i);
+        changes_once(cs, PART, "in", id);
+    }
+    assert_int_equal(commit(f, cs), ERR_OK);
+    clock_shift_wall(days);
+    for (int i = 0; i < 2; i++) {
+        char id[16];
+        cs = changes_new();
+        snprintf(id, sizeof id, "new%d", i);
+        changes_once(cs, PART, "in", id);
+        assert_int_equal(commit(f, cs), ERR_OK);
+    }
+    clock_shift_wall(-days);
+    store_close(f->store);
+    f->store = NULL;
+    assert_int_equal(kv_open(f->dir, &options, tables, 1, &kv), ERR_OK);
+    assert_int_equal(kv_begin_read(kv, &txn), ERR_OK);
+    assert_int_equal(kv_count(txn, 0), 2);
+    kv_abort(txn);
+    kv_close(kv);
+}
+
 struct feed_text {
     char text[400];
     int limit;
@@ -423,6 +427,7 @@ int main(void)
         STORE_TEST(test_map_grows),
         STORE_TEST(test_io_error_is_final),
         STORE_TEST(test_disk_full),
+        STORE_TEST(test_marks_are_dropped),
         STORE_TEST(test_feed),
         STORE_TEST(test_feed_is_trimmed),
         STORE_TEST(test_walk),
