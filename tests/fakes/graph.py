@@ -1,0 +1,256 @@
+"""A fake WhatsApp Cloud API (Graph) for tests: takes sends, posts signed webhooks, and misbehaves when told.
+
+    with FakeGraph(app_secret="app-secret") as graph:
+        channel = daemon.whatsapp(graph.url)
+        graph.attach(daemon.url + channel["webhook_path"])
+        graph.says("+14155550100", "When do you open?")      # a customer writes: 200 or the status
+        call = graph.wait_sends(1)[0]                         # the Graph call that carries the answer
+        graph.status(call, "delivered")
+
+What is on the wire follows Meta's description: bodies of webhooks are pure ASCII with lower-case \\uXXXX escapes and "\\/",
+signed over exactly those bytes; a send answers {"messaging_product", "contacts", "messages": [{"id": "wamid..."}]}; an error is
+{"error": {"message", "type", "code", "error_data": {"details"}, "fbtrace_id"}}.
+"""
+import base64
+import hashlib
+import hmac
+import http.server
+import itertools
+import json
+import re
+import threading
+import time
+
+from tests.support.daemon import http as http_call
+from tests.support.daemon import wait_for
+
+# Meta's codes that tests ask for by number: (HTTP status, message).
+ERRORS = {
+    190: (401, "Error validating access token"), 131005: (403, "Access denied"), 131031: (403, "Account has been locked"),
+    131016: (500, "Service unavailable"), 131000: (500, "Something went wrong"), 2: (503, "Temporary outage"),
+    130429: (400, "Rate limit hit"), 131056: (400, "Pair rate limit hit"), 131047: (400, "Re-engagement message"),
+    131026: (400, "Message undeliverable"), 131009: (400, "Parameter value is not valid"), 100: (400, "Invalid parameter"),
+    132001: (404, "Template does not exist"), 131053: (400, "Media upload error"), 131057: (500, "Account in maintenance mode"),
+}
+
+
+def escaped(value):
+    """JSON as Meta sends it: compact, ASCII, lower-case escapes, escaped slashes."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=True)
+    return text.replace("/", "\\/").encode("ascii")
+
+
+class Call:
+    """One request that arrived: path, headers, JSON body; wamid once it was accepted."""
+
+    def __init__(self, method, path, headers, body):
+        self.method, self.path, self.headers, self.body = method, path, headers, body
+        self.wamid = None
+        self.at = time.monotonic()
+
+    @property
+    def text(self):
+        return (self.body or {}).get("text", {}).get("body")
+
+    @property
+    def to(self):
+        return (self.body or {}).get("to") or (self.body or {}).get("recipient")
+
+    @property
+    def opaque(self):
+        return (self.body or {}).get("biz_opaque_callback_data")
+
+
+class FakeGraph:
+    def __init__(self, app_secret="app-secret", phone_number_id="106540352242922", business_account_id="102290129340398"):
+        self.app_secret = app_secret
+        self.phone_number_id = phone_number_id
+        self.business_account_id = business_account_id
+        self.hook = None
+        self.calls = []             # every send, in order of arrival, accepted or not
+        self.auto_status = ()       # statuses posted by themselves after each accepted send, such as ("sent", "delivered")
+        self.status_first = False   # post them before the send's answer
+        self.lock = threading.RLock()
+        self.script = []            # what the next sends get: ("error", code) | ("drop",) | ("silent",) | ("hold", event)
+        self.ids = itertools.count(1)
+        self.stamp = hashlib.sha256(str(time.time()).encode()).hexdigest()[:8]
+        graph = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                graph._take(self, raw)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def attach(self, hook):
+        """The URL that webhooks go to."""
+        self.hook = hook
+
+    # -- sends --
+    def fail_next(self, *codes):
+        """The next sends get these Meta error codes, one each."""
+        self.script += [("error", code) for code in codes]
+
+    def drop_next(self, count=1):
+        """Takes the next sends and breaks the connection off: the caller cannot know."""
+        self.script += [("drop",)] * count
+
+    def hold_next(self):
+        """The next send waits until the returned event is set; it is accepted then."""
+        event = threading.Event()
+        self.script.append(("hold", event))
+        return event
+
+    def _take(self, handler, raw):
+        call = Call(handler.command, handler.path, dict(handler.headers.items()), json.loads(raw) if raw else None)
+        with self.lock:
+            self.calls.append(call)
+            step = self.script.pop(0) if self.script else ("accept",)
+        fault = self._check(call)
+        if fault:
+            return self._answer(handler, *self._error(*fault))
+        if step[0] == "error":
+            return self._answer(handler, *self._error(step[1]))
+        call.wamid = self.new_wamid()
+        if step[0] == "drop":
+            handler.close_connection = True
+            handler.connection.close()
+            return None
+        if step[0] == "hold":
+            step[1].wait(60)
+        if self.status_first:
+            self._auto(call)
+        body = {"messaging_product": "whatsapp", "contacts": [{"input": call.to, "wa_id": re.sub(r"\D", "", call.to or "")}],
+                "messages": [{"id": call.wamid}]}
+        self._answer(handler, 200, body)
+        if not self.status_first and self.auto_status:
+            threading.Thread(target=self._auto, args=(call,), daemon=True).start()
+        return None
+
+    def _auto(self, call):
+        for name in self.auto_status:
+            self.status(call, name)
+
+    def _check(self, call):
+        """What Meta would refuse in the call itself, as (code, details)."""
+        if not re.fullmatch(r"/v\d+\.\d/" + self.phone_number_id + "/messages", call.path):
+            return (100, f"path {call.path}")
+        if not call.headers.get("Authorization", "").startswith("Bearer "):
+            return (190, "no bearer token")
+        body = call.body or {}
+        if body.get("messaging_product") != "whatsapp":
+            return (100, "messaging_product")
+        if body.get("type") == "text" and not 1 <= len(body.get("text", {}).get("body", "")) <= 4096:
+            return (100, "text.body")
+        return None
+
+    def _error(self, code, details="as the test asked"):
+        status, message = ERRORS.get(code, (400, "Error"))
+        return status, {"error": {"message": f"(#{code}) {message}", "type": "OAuthException", "code": code,
+                                  "error_data": {"messaging_product": "whatsapp", "details": details}, "fbtrace_id": "AfakeTrace"}}
+
+    @staticmethod
+    def _answer(handler, status, body):
+        raw = json.dumps(body).encode()
+        handler.send_response(status)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(len(raw)))
+        handler.end_headers()
+        try:
+            handler.wfile.write(raw)
+        except OSError:
+            pass  # the caller was killed meanwhile
+
+    @property
+    def sends(self):
+        """Accepted message calls, in order."""
+        with self.lock:
+            return [call for call in self.calls if call.wamid]
+
+    def wait_sends(self, count, seconds=20):
+        wait_for(lambda: len(self.sends) >= count, f"{count} sends (have {len(self.sends)})", seconds)
+        return self.sends
+
+    def new_wamid(self):
+        with self.lock:
+            number = next(self.ids)
+        return "wamid." + base64.b64encode(f"fake-{self.stamp}-{number:08d}".encode()).decode()
+
+    # -- webhooks --
+    def sign(self, raw, secret=None):
+        return "sha256=" + hmac.new((secret or self.app_secret).encode(), raw, hashlib.sha256).hexdigest()
+
+    def post_raw(self, raw, signature=None, timeout=30):
+        """One POST of these bytes; the answer whatever it is. signature None: the right one; "": none."""
+        headers = {"Content-Type": "application/json"}
+        signature = self.sign(raw) if signature is None else signature
+        if signature:
+            headers["X-Hub-Signature-256"] = signature
+        return http_call("POST", self.hook, raw, headers, timeout=timeout)
+
+    def post(self, payload):
+        return self.post_raw(escaped(payload))
+
+    def post_until_200(self, payload, seconds=60, pause=0.1):
+        """As Meta does: again until it is taken. Returns the number of tries."""
+        deadline, tries = time.monotonic() + seconds, 0
+        while time.monotonic() < deadline:
+            tries += 1
+            try:
+                if self.post(payload).status == 200:
+                    return tries
+            except OSError:
+                pass  # the daemon is down at the moment
+            time.sleep(pause)
+        raise AssertionError("the webhook was not taken in time")
+
+    def envelope(self, value, field="messages"):
+        """One change with its metadata in Meta's envelope."""
+        value = {"messaging_product": "whatsapp", "metadata": {"display_phone_number": "15550783881",
+                                                               "phone_number_id": self.phone_number_id}, **value}
+        return {"object": "whatsapp_business_account",
+                "entry": [{"id": self.business_account_id, "changes": [{"field": field, "value": value}]}]}
+
+    def message(self, sender, text, wamid=None, name="Zo\u00eb", at=None, **fields):
+        """A messages[] item and its contacts[] item."""
+        digits = sender.lstrip("+")
+        item = {"from": digits, "id": wamid or self.new_wamid(), "timestamp": str(int(at or time.time())), "type": "text",
+                "text": {"body": text}, **fields}
+        return item, {"profile": {"name": name}, "wa_id": digits}
+
+    def text_payload(self, sender, text, **fields):
+        item, contact = self.message(sender, text, **fields)
+        return self.envelope({"contacts": [contact], "messages": [item]})
+
+    def says(self, sender, text, **fields):
+        """A customer writes a text; returns the hook's answer."""
+        return self.post(self.text_payload(sender, text, **fields))
+
+    def status_item(self, call, name, at=None, error=None):
+        item = {"id": call.wamid, "status": name, "timestamp": str(int(at or time.time())), "recipient_id": re.sub(r"\D", "", call.to)}
+        if call.opaque:
+            item["biz_opaque_callback_data"] = call.opaque
+        if error:
+            item["errors"] = [{"code": error, "title": ERRORS.get(error, (400, "Error"))[1], "message": "m",
+                               "error_data": {"details": "as the test asked"}}]
+        return item
+
+    def status(self, call, name, **fields):
+        """A status of a send; returns the hook's answer."""
+        return self.post(self.envelope({"statuses": [self.status_item(call, name, **fields)]}))
