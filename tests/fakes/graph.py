@@ -145,7 +145,7 @@ class FakeGraph:
 
     def _auto(self, call):
         for name in self.auto_status:
-            self.status(call, name)
+            self.post_until_200(self.envelope({"statuses": [self.status_item(call, name)]}))
 
     def _check(self, call):
         """What Meta would refuse in the call itself, as (code, details)."""

@@ -52,21 +52,9 @@ class TheWholeWay(WhatsAppCase):
 
         self.assertEqual(self.graph.post(payload).status, 200)
         self.assertEqual(self.graph.status(call, "delivered").status, 200)
-        self.settle()
+        wait_for(self.daemon.idle, "the queues to empty")
         self.assertEqual(len(self.graph.calls), 1)
         self.assertEqual([m["status"] for m in self.messages()], [inbound["status"], "read"])
-
-    def settle(self):
-        """A further message of another customer has gone the whole way: what came before it is done, too."""
-        before = len(self.graph.sends)
-        self.graph.says("+16505550000", "When does the shop open?")
-        self.graph.wait_sends(before + 1)
-        conversation = [c for c in self.daemon.conversations() if c["id"] != self.first_conversation()]
-        self.graph.calls.pop()
-        self.daemon.delete(f"/api/v1/conversations/{conversation[0]['id']}/")
-
-    def first_conversation(self):
-        return self.daemon.conversations()[-1]["id"]
 
     def test_a_wrong_signature_stores_nothing(self):
         raw = escaped(self.graph.text_payload(CUSTOMER, "When does the shop open?"))
@@ -112,19 +100,12 @@ class TheWholeWay(WhatsAppCase):
     def test_a_burst_gets_one_answer(self):
         self.daemon.options["quiet_time"] = "400ms"
         self.daemon.restart()
-        self.graph.attach(self.daemon.url + self.channel["webhook_path"])
         for text in ("Hello", "one question", "When does the shop open?"):
             self.assertEqual(self.graph.says(CUSTOMER, text).status, 200)
         call = self.graph.wait_sends(1)[0]
         self.assertIn("9 in the morning", call.text)
-        wait_for(lambda: self.idle(), "the queues to empty")
+        wait_for(self.daemon.idle, "the queues to empty")
         self.assertEqual(len(self.graph.sends), 1)
-
-    def idle(self):
-        """No job is waiting or under way."""
-        shape = self.daemon.cli_json("get", "/admin/queue/")
-        rows = shape.get("results") or shape.get("queues") or []
-        return all(row["jobs"] == 0 for row in rows if row["name"] not in ("sweep",))
 
 
 class Failures(WhatsAppCase):
@@ -154,7 +135,7 @@ class Failures(WhatsAppCase):
         call = self.graph.wait_sends(1)[0]
         self.assertEqual(self.graph.status(call, "delivered").status, 200)
         wait_for(lambda: self.reply() and self.reply()["status"] == "delivered", "the status to decide")
-        wait_for(lambda: TheWholeWay.idle(self), "the queue to empty")
+        wait_for(self.daemon.idle, "the queue to empty")
         self.assertEqual(len(self.graph.calls), 1)
 
     def test_in_doubt_without_a_status_it_is_sent_once_more(self):

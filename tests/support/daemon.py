@@ -77,6 +77,7 @@ class Daemon:
         self.options = {"quiet_time": "0s", "allow_private_networks": None, **options}
         self.process = None
         self.url = None
+        self.listen = "127.0.0.1:0"  # the free port found at the first start is kept for later ones
         made = self.cli_json("init", "--name", "Test shop", "--email", "owner@shop.example")
         self.account, self.agent = made["account_id"], made["agent_id"]
         self.live, self.test = made["live_key"], made["test_key"]
@@ -98,7 +99,7 @@ class Daemon:
 
     def start(self):
         self.log = open(os.path.join(self.dir, "log"), "ab")
-        self.process = subprocess.Popen([CHASQUI, "serve", "--data", self.data, "--listen", "127.0.0.1:0", *self.flags()],
+        self.process = subprocess.Popen([CHASQUI, "serve", "--data", self.data, "--listen", self.listen, *self.flags()],
                                         stdout=subprocess.PIPE, stderr=self.log, env=self.env(), text=True)
         line = self.process.stdout.readline()
         match = re.fullmatch(r"listening on (http://\S+)\n", line)
@@ -106,6 +107,7 @@ class Daemon:
             self.process.wait(10)
             raise AssertionError(f"serve said {line!r}, exit {self.process.returncode}, log:\n{self.log_text()[-3000:]}")
         self.url = match.group(1)
+        self.listen = self.url.removeprefix("http://")
         return self
 
     def kill(self):
@@ -204,6 +206,11 @@ class Daemon:
 
     def conversations(self, key=None):
         return self.ok(self.get("/api/v1/conversations/?page_size=100", key=key))["results"]
+
+    def idle(self):
+        """True when no job waits or is under way (housekeeping aside)."""
+        rows = self.cli_json("get", "/admin/queue/")["results"]
+        return all(row["jobs"] == 0 for row in rows if row["name"] != "sweep")
 
     def messages(self, conversation, key=None):
         return self.ok(self.get(f"/api/v1/conversations/{conversation}/messages/?page_size=100", key=key))["results"]
