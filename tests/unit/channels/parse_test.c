@@ -224,7 +224,7 @@ static const struct parse_case cases[] = {
      "M text|a|phone:+16505551234|turn;"},
     {"one bad message among good ones",
      RAWMSG("{" HEAD ",\"type\":\"text\",\"text\":{\"body\":\"a\"}},17,{\"type\":\"text\"},{\"id\":\"w\","
-                     "\"type\":\"text\"},{" HEAD ",\"type\":\"text\",\"text\":{\"body\":\"b\"}}"),
+            "\"type\":\"text\"},{" HEAD ",\"type\":\"text\",\"text\":{\"body\":\"b\"}}"),
      "M text|a|phone:+16505551234|turn;M text|b|phone:+16505551234|turn;B a message that is no object;"
      "B a message without an id;B a message without a sender;"},
     {"messages is no list", OPEN VALUE("\"messages\":{}") CLOSE, "B a message that is no object;"},
