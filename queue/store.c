@@ -39,8 +39,12 @@ static enum err schedule_load(struct store *store)
     int64_t began = clock_mono_ms();
     enum err rc = store->engine->jobs(store->self, job_loaded, store->lanes);
 
-    log_info("store.opened", "dir=%s load_ms=%lld", log_quote(store->dir),
-             (long long)(clock_mono_ms() - began));
+    if (rc == ERR_OK) {
+        log_info("store.opened", "dir=%s load_ms=%lld", log_quote(store->dir),
+                 (long long)(clock_mono_ms() - began));
+    } else {
+        log_error("store.schedule", "dir=%s error=%s", log_quote(store->dir), err_name(rc));
+    }
     return rc;
 }
 
