@@ -13,6 +13,8 @@
 #include "bridge/http/http.h"
 #include "queue/base/codec.h"
 #include "queue/base/crypto.h"
+#include "queue/store.h"
+#include "tests/bench/front_commit.h"
 
 #define BODY_MAX       (4u << 20)
 #define SIGNATURE_HEAD "sha256="
@@ -20,6 +22,9 @@
 struct front {
     bool check;
     const char *secret;
+    const char *data;
+    struct store *store; /* NULL unless bodies are committed */
+    long threads;
 };
 
 static void on_head(struct http_request *req, size_t *body_max, void *arg)
@@ -49,24 +54,26 @@ static bool signature_ok(const struct front *front, struct http_request *req)
 static void on_request(struct http_request *req, void *arg)
 {
     const struct front *front = arg;
-    int status = !front->check || signature_ok(front, req) ? 200 : 401;
 
-    http_reply(req, status, "application/json", "{}", 2);
+    if (front->store != NULL && strcmp(http_method(req), "GET") == 0) {
+        front_commit_figures(front->store, req);
+    } else if (front->check && !signature_ok(front, req)) {
+        http_reply(req, 401, "text/plain; charset=utf-8", "no", 2);
+    } else if (front->store != NULL) {
+        front_commit(front->store, req);
+    } else {
+        http_reply(req, 200, "text/plain; charset=utf-8", "ok", 2);
+    }
 }
 
-static int serve(struct front *front, unsigned threads)
+/* Serves until a signal ends it. */
+static enum err serve(struct front *front, const sigset_t *stop)
 {
     struct http_config config;
-    sigset_t stop;
     int number = 0;
 
-    sigemptyset(&stop);
-    sigaddset(&stop, SIGTERM);
-    sigaddset(&stop, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &stop, NULL);
-    signal(SIGPIPE, SIG_IGN);
     http_config_default(&config);
-    config.threads = threads;
+    config.threads = (unsigned)front->threads;
     config.on_head = on_head;
     config.on_request = on_request;
     config.arg = front;
@@ -78,35 +85,68 @@ static int serve(struct front *front, unsigned threads)
     if (rc == ERR_OK) {
         printf("listening on %s\n", http_server_url(server));
         fflush(stdout);
-        sigwait(&stop, &number);
+        sigwait(stop, &number);
         http_server_stop(server, 1000);
-    } else {
-        fprintf(stderr, "front: %s\n", err_text(rc));
     }
     http_server_free(server);
-    return rc == ERR_OK ? 0 : 1;
+    return rc;
+}
+
+static enum err run(struct front *front)
+{
+    enum err rc = ERR_OK;
+    sigset_t stop;
+
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTERM);
+    sigaddset(&stop, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &stop, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    if (front->data != NULL) {
+        rc = front_commit_open(front->data, &front->store);
+    }
+    if (rc == ERR_OK) {
+        rc = serve(front, &stop);
+    }
+    if (front->store != NULL) {
+        store_close(front->store);
+    }
+    return rc;
+}
+
+static bool parse(struct front *front, int argc, char **argv)
+{
+    if (argc < 2 || argc % 2 != 0) {
+        return false;
+    }
+    for (int i = 2; i + 1 < argc; i += 2) {
+        if (strcmp(argv[i], "--threads") == 0) {
+            front->threads = strtol(argv[i + 1], NULL, 10);
+        } else if (strcmp(argv[i], "--secret") == 0) {
+            front->secret = argv[i + 1];
+        } else if (strcmp(argv[i], "--data") == 0) {
+            front->data = argv[i + 1];
+        } else {
+            return false;
+        }
+    }
+    bool commit = strcmp(argv[1], "commit") == 0;
+    front->check = commit || strcmp(argv[1], "signature") == 0;
+    return (front->check || strcmp(argv[1], "bare") == 0) && commit == (front->data != NULL) &&
+           front->threads >= 1 && front->threads <= 64;
 }
 
 int main(int argc, char **argv)
 {
-    struct front front = {.secret = "app-secret"};
-    long threads = 1;
-    bool fine =
-        argc >= 2 && argc % 2 == 0 && (strcmp(argv[1], "bare") == 0 || strcmp(argv[1], "signature") == 0);
+    struct front front = {.secret = "app-secret", .threads = 1};
 
-    for (int i = 2; fine && i + 1 < argc; i += 2) {
-        if (strcmp(argv[i], "--threads") == 0) {
-            threads = strtol(argv[i + 1], NULL, 10);
-        } else if (strcmp(argv[i], "--secret") == 0) {
-            front.secret = argv[i + 1];
-        } else {
-            fine = false;
-        }
-    }
-    if (!fine || threads < 1 || threads > 64) {
-        fprintf(stderr, "usage: front bare|signature [--threads N] [--secret TEXT]\n");
+    if (!parse(&front, argc, argv)) {
+        fprintf(stderr, "usage: front bare|signature|commit [--threads N] [--secret TEXT] [--data DIR]\n");
         return 2;
     }
-    front.check = strcmp(argv[1], "signature") == 0;
-    return serve(&front, (unsigned)threads);
+    enum err rc = run(&front);
+    if (rc != ERR_OK) {
+        fprintf(stderr, "front: %s\n", err_text(rc));
+    }
+    return rc == ERR_OK ? 0 : 1;
 }
