@@ -43,14 +43,15 @@ static int64_t counter(struct fixture *f, const char *name)
 
 static void test_batch(void **state)
 {
-    static const char payload[] = OPEN VALUE(
-        "123", "\"messages\":[" TEXT("16505551234", "a", "one") ",17," TEXT(
-                   "16505551234", "b",
-                   "two") ","
-                          "{\"id\":\"c\",\"type\":\"text\"}," TEXT(
-                              "447700900123", "d",
-                              "three") "],\"errors\":[{\"code\":1}]") ",{\"field\":\"account_alerts\","
-                                                                      "\"value\":{\"x\":1}}" CLOSE;
+    static const char payload[] =
+        OPEN VALUE("123",
+                   "\"messages\":[" TEXT("16505551234", "a", "one") ",17," TEXT(
+                       "16505551234", "b",
+                       "two") ","
+                              "{\"id\":\"c\",\"type\":\"text\"}," TEXT(
+                                  "447700900123", "d",
+                                  "three") "],\"errors\":[{\"code\":1}]") ",{\"field\":\"account_alerts\","
+                                                                          "\"value\":{\"x\":1}}" CLOSE;
     struct fixture *f = *state;
     json_t *channel = fixture_channel(f, PART);
 
