@@ -180,7 +180,7 @@ void kb_document_bag(const json_t *doc, const struct kb_chunk *chunk, struct kb_
     const json_t *phrasings = jx_arr(doc, "phrasings");
 
     kb_bag_reset(bag);
-    kb_bag_add(bag, chunk->title, strlen(chunk->title), 2);
+    kb_bag_add(bag, chunk->title, strlen(chunk->title), KB_TITLE_WEIGHT);
     kb_bag_add(bag, chunk->text, strlen(chunk->text), 1);
     for (size_t i = 0; chunk->ordinal == 0 && i < json_array_size(phrasings); i++) {
         const char *phrasing = json_string_value(json_array_get(phrasings, i));

@@ -9,7 +9,8 @@
 
 /* False for documents that must not be found: disabled, failed, without a collection. */
 bool kb_document_findable(const json_t *doc);
-/* The words a chunk is found by: title twice, text, and with the first chunk the document's phrasings. */
+/* The words a chunk is found by: title (weighted), text, and with the first chunk the document's phrasings.
+ */
 void kb_document_bag(const json_t *doc, const struct kb_chunk *chunk, struct kb_bag *bag);
 /* Digest of everything the index holds of the document. */
 void kb_document_digest(const json_t *doc, uint8_t out[32]);

@@ -42,7 +42,7 @@ static enum err corpus_take(json_t *line, void *arg)
         return ERR_INVALID;
     }
     kb_bag_init(&bag);
-    kb_bag_add(&bag, title, strlen(title), 2);
+    kb_bag_add(&bag, title, strlen(title), KB_TITLE_WEIGHT);
     kb_bag_add(&bag, text, strlen(text), 1);
     for (size_t i = 0; i < json_array_size(phrasings); i++) {
         const char *phrasing = json_string_value(json_array_get(phrasings, i));

@@ -5,6 +5,8 @@
 
 #include "kb/rank_int.h"
 
+#define WORD_SHARE 1.7 /* of a chunk that has all of the question's words, grams being 1 */
+
 struct kb_ranker *kb_ranker_new(void)
 {
     struct kb_ranker *r = xcalloc(1, sizeof *r);
@@ -60,10 +62,12 @@ static void ranker_set(struct kb_ranker *r, const struct kb_rank_query *q)
     make_room(r);
 }
 
-/* Adds the two scores, each by its largest, into sums. */
+/* Adds the two scores into sums: grams by their largest, words by what the question could reach, so that
+ * words count less when the question's words are hardly there (or the language has no spaces) and the grams
+ * must do it. */
 static void fuse(const struct kb_ranker *r, float *sums)
 {
-    float words = r->word_max > 0 ? 1.0f / r->word_max : 0;
+    float words = r->word_reach > 0 ? (float)(WORD_SHARE / r->word_reach) : 0;
     float grams = r->gram_max > 0 ? 1.0f / r->gram_max : 0;
 
     for (size_t i = 0; i < r->slots; i++) {
@@ -225,8 +229,9 @@ static void signals_fill(const struct kb_ranker *r, struct kb_ranking *out)
 
     s[KB_SIGNAL_WORD_SHARE] = r->word_attainable > 0 ? r->words[at] / r->word_attainable : 0;
     s[KB_SIGNAL_GRAM_SHARE] = r->gram_attainable > 0 ? r->grams[at] / r->gram_attainable : 0;
-    s[KB_SIGNAL_WORD_SCORE] = log(1.0 + r->words[at]);
-    s[KB_SIGNAL_GRAM_SCORE] = log(1.0 + r->grams[at]);
+    double unit = log(1.0 + ((double)r->live + 0.5) / 0.5); /* what a word of one chunk tells in so many */
+    s[KB_SIGNAL_WORD_SCORE] = log(1.0 + r->words[at] / unit);
+    s[KB_SIGNAL_GRAM_SCORE] = log(1.0 + r->grams[at] / unit);
     s[KB_SIGNAL_AGREEMENT] = (r->word_max > 0 ? r->words[at] / r->word_max : 0) +
                              (r->gram_max > 0 ? r->grams[at] / r->gram_max : 0);
     signals_words(r, &out->hits[0], s);

@@ -1,10 +1,10 @@
 /* rank.h: the best chunks of some collections for a question, and the signals that tell how good the best one
  * is.
  *
- * Two BM25 scores, of words (unknown ones replaced by their nearest neighbours) and of within-word 4-grams,
- * each divided by its largest value for the question, are added. The statistics (how common a word is, how
- * long a chunk is) are those of all the collections together. The caller holds the indexes still. Thread:
- * any, one ranker each. */
+ * Two BM25 scores are added: of words (unknown ones replaced by their nearest neighbours), by the most the
+ * question could reach, and of within-word 4-grams, by their largest value for the question. The statistics
+ * (how common a word is, how long a chunk is) are those of all the collections together. The caller holds the
+ * indexes still. Thread: any, one ranker each. */
 #ifndef CHASQUI_KB_RANK_H
 #define CHASQUI_KB_RANK_H
 
@@ -16,18 +16,18 @@
 #define KB_RANK_MAX 50
 
 /* What confidence is computed from; all of the first hit against the question. */
-#define KB_SIGNALS(X)                                                               \
-    X(WORD_SHARE, "word score by the best a chunk could have")                      \
-    X(GRAM_SHARE, "gram score by the best a chunk could have")                      \
-    X(WORD_SCORE, "log of 1 + word score")                                          \
-    X(GRAM_SCORE, "log of 1 + gram score")                                          \
-    X(MARGIN, "distance to the next document's score, by the score")                \
-    X(MARGIN_WORDS, "the same for words alone")                                     \
-    X(MARGIN_GRAMS, "the same for grams alone")                                     \
-    X(CROWD, "distance to the mean of the four documents that follow")              \
-    X(COVERAGE, "share of the question's information that the chunk's words cover") \
-    X(UNKNOWN, "share of the question's words that no chunk has")                   \
-    X(LENGTH, "log of 1 + words of the question")                                   \
+#define KB_SIGNALS(X)                                                                 \
+    X(WORD_SHARE, "word score by the best a chunk could have")                        \
+    X(GRAM_SHARE, "gram score by the best a chunk could have")                        \
+    X(WORD_SCORE, "log of 1 + word score, in units of the rarest word's information") \
+    X(GRAM_SCORE, "the same for grams")                                               \
+    X(MARGIN, "distance to the next document's score, by the score")                  \
+    X(MARGIN_WORDS, "the same for words alone")                                       \
+    X(MARGIN_GRAMS, "the same for grams alone")                                       \
+    X(CROWD, "distance to the mean of the four documents that follow")                \
+    X(COVERAGE, "share of the question's information that the chunk's words cover")   \
+    X(UNKNOWN, "share of the question's words that no chunk has")                     \
+    X(LENGTH, "log of 1 + words of the question")                                     \
     X(AGREEMENT, "how near the first hit is to the top of both scores")
 enum kb_signal {
 #define X(symbol, text) KB_SIGNAL_##symbol,

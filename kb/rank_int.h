@@ -25,7 +25,8 @@ struct kb_ranker {
     float *words, *grams, *sums, *previous; /* by slot, index after index */
     size_t room;
     float word_max, gram_max;
-    double word_attainable, gram_attainable;
+    double word_attainable, gram_attainable; /* the most any chunk could have */
+    double word_reach; /* the same, with unknown words counted as their nearest neighbours */
 };
 
 /* Scores text into ranker->words and ranker->grams (all slots), with the largest values and what a chunk

@@ -6,7 +6,8 @@
 #include "kb/rank_int.h"
 #include "kb/spell.h"
 
-#define K1          1.2
+#define K1_WORDS    1.5 /* how slowly a repeated word stops counting */
+#define K1_GRAMS    1.3
 #define B           0.75
 #define FACTOR_NEAR 0.8 /* weight of a replacement at distance 1 */
 #define FACTOR_FAR  0.5 /* at distance 2 */
@@ -20,11 +21,11 @@ static double idf_of(const struct kb_ranker *r, uint64_t live)
 
 /* Adds weight * saturated count to the score of every slot in the list. */
 static void postings_score(float *scores, const float *lens, const struct kb_postings *p, double weight,
-                           double mean)
+                           double mean, double k1)
 {
     const uint32_t *at = kb_postings_at(p);
-    float flat = (float)(K1 * (1.0 - B)), slope = (float)(K1 * B / (mean > 0 ? mean : 1.0));
-    float gain = (float)(weight * (K1 + 1.0));
+    float flat = (float)(k1 * (1.0 - B)), slope = (float)(k1 * B / (mean > 0 ? mean : 1.0));
+    float gain = (float)(weight * (k1 + 1.0));
 
     for (uint32_t i = 0; i < p->count; i++) {
         uint32_t slot = at[i] >> 8;
@@ -55,23 +56,27 @@ static void word_score(struct kb_ranker *r, const char *word, size_t len, uint32
         uint32_t position = kb_index_word(index, word, len, hash);
         if (position != 0) {
             postings_score(scores, index->word_lens, &index->words[position - 1].postings, weight,
-                           r->word_mean);
+                           r->word_mean, K1_WORDS);
         }
         scores += index->slot_count;
     }
 }
 
-/* Scores the neighbours of a word that nobody wrote. */
-static void unknown_score(struct kb_ranker *r, const struct kb_bag_word *w)
+/* Scores the neighbours of a word that nobody wrote; returns the most a chunk could get for one, or a
+ * negative number if there is none. */
+static double unknown_score(struct kb_ranker *r, const struct kb_bag_word *w)
 {
     struct kb_guess guesses[KB_SPELL_MAX];
     size_t count = kb_spell(r->indexes, r->index_count, kb_bag_text(&r->bag, w), w->len, guesses);
+    double most = -1;
 
     for (size_t i = 0; i < count; i++) {
         double factor = guesses[i].distance == 1 ? FACTOR_NEAR : FACTOR_FAR;
-        word_score(r, guesses[i].text, guesses[i].len, guesses[i].hash,
-                   w->count * factor * idf_of(r, guesses[i].live));
+        double weight = w->count * factor * idf_of(r, guesses[i].live);
+        word_score(r, guesses[i].text, guesses[i].len, guesses[i].hash, weight);
+        most = weight > most ? weight : most;
     }
+    return most * (K1_WORDS + 1.0);
 }
 
 /* Scores every word of the bag and notes what each was worth. */
@@ -81,18 +86,20 @@ static void words_score(struct kb_ranker *r)
         r->term_room = r->bag.count * 2;
         r->terms = xrealloc(r->terms, r->term_room * sizeof *r->terms);
     }
-    r->word_attainable = 0;
+    r->word_attainable = r->word_reach = 0;
     for (size_t i = 0; i < r->bag.count; i++) {
         const struct kb_bag_word *w = &r->bag.words[i];
         const char *text = kb_bag_text(&r->bag, w);
         uint64_t live = word_live(r, text, w->len, w->hash);
         r->terms[i] = (struct kb_term){(uint32_t)i, idf_of(r, live), live == 0};
-        r->word_attainable += w->count * r->terms[i].idf * (K1 + 1.0);
+        double most = w->count * r->terms[i].idf * (K1_WORDS + 1.0), guessed = -1;
         if (live == 0) {
-            unknown_score(r, w);
+            guessed = unknown_score(r, w);
         } else {
             word_score(r, text, w->len, w->hash, w->count * r->terms[i].idf);
         }
+        r->word_attainable += most;
+        r->word_reach += guessed >= 0 ? guessed : most;
     }
 }
 
@@ -103,8 +110,8 @@ static int key_order(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Scores one gram that the question has times times. */
-static void gram_score(struct kb_ranker *r, uint64_t key, unsigned times)
+/* Scores one gram of the question. */
+static void gram_score(struct kb_ranker *r, uint64_t key)
 {
     uint64_t live = 0;
     float *scores = r->grams;
@@ -113,37 +120,37 @@ static void gram_score(struct kb_ranker *r, uint64_t key, unsigned times)
         uint32_t position = kb_index_gram(r->indexes[i], key);
         live += position == 0 ? 0 : r->indexes[i]->grams[position - 1].live;
     }
-    double weight = times * idf_of(r, live);
-    r->gram_attainable += weight * (K1 + 1.0);
+    double weight = idf_of(r, live);
+    r->gram_attainable += weight * (K1_GRAMS + 1.0);
     for (size_t i = 0; i < r->index_count && live > 0; i++) {
         const struct kb_index *index = r->indexes[i];
         uint32_t position = kb_index_gram(index, key);
         if (position != 0) {
             postings_score(scores, index->gram_lens, &index->grams[position - 1].postings, weight,
-                           r->gram_mean);
+                           r->gram_mean, K1_GRAMS);
         }
         scores += index->slot_count;
     }
 }
 
-/* Scores the grams of every word of the bag. */
+/* Scores the grams of every word of the bag, each once however often the question has it. */
 static void grams_score(struct kb_ranker *r)
 {
     uint64_t keys[QUERY_GRAMS];
     size_t count = 0;
 
-    for (size_t i = 0; i < r->bag.count; i++) {
+    for (size_t i = 0; i < r->bag.count && count + KB_WORD_GRAMS <= QUERY_GRAMS; i++) {
         const struct kb_bag_word *w = &r->bag.words[i];
-        for (uint32_t n = 0; n < w->count && count + KB_WORD_GRAMS <= QUERY_GRAMS; n++) {
-            count += kb_word_grams(kb_bag_text(&r->bag, w), w->len, keys + count);
-        }
+        count += kb_word_grams(kb_bag_text(&r->bag, w), w->len, keys + count);
     }
-    qsort(keys, count, sizeof *keys, key_order);
+    if (count > 1) {
+        qsort(keys, count, sizeof *keys, key_order);
+    }
     r->gram_attainable = 0;
-    for (size_t i = 0, next; i < count; i = next) {
-        for (next = i + 1; next < count && keys[next] == keys[i]; next++) {
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || keys[i] != keys[i - 1]) {
+            gram_score(r, keys[i]);
         }
-        gram_score(r, keys[i], (unsigned)(next - i));
     }
 }
 

@@ -1,6 +1,7 @@
 /* spell.c: edit distance against the whole vocabulary. A bit mask of letters and the length rule out almost
  * every word before a distance is computed: each edit changes at most two bits. */
 #include <string.h>
+#include <utf8proc.h>
 
 #include "kb/spell.h"
 #include "kb/text.h"
@@ -124,15 +125,17 @@ static unsigned distance_of(const struct kb_index *index, size_t i, const struct
     return kb_distance(w->cps, w->count, cps, count, w->max);
 }
 
-/* A word worth correcting: letters enough, not a number, not a CJK pair. */
-static bool is_correctable(const struct wanted *w)
+/* Letters of the word, marks not counted; 0 for a number or a CJK pair. */
+static size_t letters_of(const struct wanted *w)
 {
-    size_t letters = 0;
+    size_t letters = 0, digits = 0;
 
     for (size_t i = 0; i < w->count; i++) {
-        letters += w->cps[i] < '0' || w->cps[i] > '9';
+        utf8proc_category_t category = utf8proc_category(w->cps[i]);
+        letters += category < UTF8PROC_CATEGORY_MN || category > UTF8PROC_CATEGORY_ME;
+        digits += category == UTF8PROC_CATEGORY_ND;
     }
-    return w->count >= LETTERS_MIN && letters > 0 && kb_cp_class(w->cps[0]) == KB_CP_WORD;
+    return digits == letters || w->count == 0 || kb_cp_class(w->cps[0]) != KB_CP_WORD ? 0 : letters;
 }
 
 size_t kb_spell(const struct kb_index *const *indexes, size_t count, const char *word, size_t len,
@@ -142,11 +145,12 @@ size_t kb_spell(const struct kb_index *const *indexes, size_t count, const char 
     size_t found = 0;
 
     w.count = kb_word_cps(word, len, w.cps);
-    if (!is_correctable(&w)) {
+    size_t letters = letters_of(&w);
+    if (letters < LETTERS_MIN) {
         return 0;
     }
     w.mask = kb_word_mask(w.cps, w.count);
-    w.max = w.count <= SHORT_MAX ? 1 : 2;
+    w.max = letters <= SHORT_MAX ? 1 : 2;
     for (size_t k = 0; k < count; k++) {
         for (size_t i = 0; i < indexes[k]->word_count; i++) {
             unsigned distance = distance_of(indexes[k], i, &w);

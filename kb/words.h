@@ -12,9 +12,10 @@
 
 #include "queue/base/buf.h"
 
-#define KB_WORD_CPS   48
-#define KB_WORD_BYTES (4 * KB_WORD_CPS)
-#define KB_BAG_BYTES  (64u << 20) /* folded text one bag takes at most; the rest is not counted */
+#define KB_WORD_CPS     48
+#define KB_WORD_BYTES   (4 * KB_WORD_CPS)
+#define KB_TITLE_WEIGHT 4           /* a word of the title counts as that many of the text */
+#define KB_BAG_BYTES    (64u << 20) /* folded text one bag takes at most; the rest is not counted */
 
 struct kb_bag_word {
     uint32_t at;   /* of the text in bag->text */
