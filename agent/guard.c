@@ -95,11 +95,14 @@ static size_t link_host(const char *text, const char **host)
     return marked || (dotted && path) ? size : 0;
 }
 
-/* The whole link's length: up to a blank or what closes it. */
+/* The whole link's length: up to a blank or what closes it; the brackets of a numeric host belong to it. */
 static size_t link_size(const char *text)
 {
-    size_t n = strcspn(text, " \t\r\n<>\"'`)]}");
+    const char *numeric = strstr(text, "://[");
+    size_t head = numeric != NULL && numeric - text <= 5 ? strcspn(text, "] \t\r\n") : 0;
+    size_t n = head + (head > 0 && text[head] == ']' ? 1 : 0);
 
+    n += strcspn(text + n, " \t\r\n<>\"'`)]}");
     while (n > 0 && strchr(".,;:!?", text[n - 1]) != NULL) {
         n--;
     }

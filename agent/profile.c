@@ -52,7 +52,7 @@ static json_t *body_copy(const json_t *body)
     json_t *model = jx_obj(copy, "model");
 
     fields_strip(rows, ROWS, copy);
-    if (model != NULL && jx_obj(model, "api_key") != NULL) {
+    if (json_object_get(jx_obj(model, "api_key"), "set") != NULL) {
         json_object_del(model, "api_key");
     }
     return copy;
@@ -186,13 +186,12 @@ enum err agent_create(struct changes *cs, const char *part, const char *id, cons
     int64_t now = clock_wall_ms();
 
     *agent = NULL;
-    enum err rc = fields_check(rows, ROWS, body, field, why);
-    if (rc != ERR_OK) {
-        return rc;
-    }
     json_t *copy = body_copy(body);
     json_t *made = agent_blank(id, now);
-    rc = settle(part, made, copy, field, why);
+    enum err rc = fields_check(rows, ROWS, copy, field, why);
+    if (rc == ERR_OK) {
+        rc = settle(part, made, copy, field, why);
+    }
     json_decref(copy);
     if (rc != ERR_OK) {
         json_decref(made);
@@ -232,17 +231,16 @@ static enum err check_collections(struct snapshot *snap, const char *part, const
 enum err agent_update(struct changes *cs, struct snapshot *snap, const char *part, json_t *agent,
                       uint64_t rev, const json_t *body, const char **field, struct buf *why)
 {
-    enum err rc = fields_check(rows, ROWS, body, field, why);
-
-    if (rc == ERR_OK) {
-        rc = check_collections(snap, part, body, field, why);
-    }
-    if (rc != ERR_OK) {
-        return rc;
-    }
     json_t *copy = body_copy(body);
     json_t *next = json_deep_copy(agent);
-    rc = settle(part, next, copy, field, why);
+    enum err rc = fields_check(rows, ROWS, copy, field, why);
+
+    if (rc == ERR_OK) {
+        rc = check_collections(snap, part, copy, field, why);
+    }
+    if (rc == ERR_OK) {
+        rc = settle(part, next, copy, field, why);
+    }
     if (rc == ERR_OK) {
         const char *id = jx_str(next, "id");
         jx_set_time(next, "updated_at", clock_wall_ms());

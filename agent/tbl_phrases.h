@@ -10,9 +10,9 @@ X(PHRASE_PERSON, "en",
 X(PHRASE_PERSON, "en",
   "transfer|connect|put|pass|hand me * to|with|through * "
   "human|person|agent|representative|rep|operator|manager|supervisor|someone|somebody|colleague|staff")
-X(PHRASE_PERSON, "en", "real|live|actual human|person|agent|representative|operator")
+X(PHRASE_PERSON, "en", "^ ?i|just ?want|need ?a|an real|live|actual human|person|agent|representative|operator ?please ?now $")
 X(PHRASE_PERSON, "en", "human agent|operator|representative|support|please|being|assistance|help")
-X(PHRASE_PERSON, "en", "want|need|get|give me|a|an ?a|an ?real human|operator|representative")
+X(PHRASE_PERSON, "en", "want|need|get|give me|a|an ?a|an ?real|live human|operator|representative")
 X(PHRASE_PERSON, "en", "^ ?a|an ?the human|agent|operator|representative|person ?please ?now $")
 X(PHRASE_PERSON, "en", "customer service|support representative|rep|agent")
 X(PHRASE_PERSON, "es",
@@ -27,7 +27,7 @@ X(PHRASE_PERSON, "es", "^ ?un|una humano|agente|asesor|operador|operadora|repres
 X(PHRASE_PERSON, "pt",
   "falar|fale|conversar com|pra|para * "
   "pessoa|humano|atendente|agente|alguem|operador|operadora|gerente|representante")
-X(PHRASE_PERSON, "pt", "atendente|agente|atendimento|pessoa humano|humana|real|de verdade")
+X(PHRASE_PERSON, "pt", "atendente|agente|atendimento|pessoa humano|humana|real")
 X(PHRASE_PERSON, "pt", "^ ?um|uma humano|atendente|operador|operadora ?por ?favor $")
 X(PHRASE_PERSON, "fr",
   "parler|discuter|echanger|parle a|avec * "
@@ -39,7 +39,7 @@ X(PHRASE_PERSON, "de",
   "mit * mensch|menschen|mitarbeiter|mitarbeiterin|person|berater|beraterin|jemandem|jemanden|agenten ?zu "
   "?bitte sprechen|reden|chatten|telefonieren|verbinden|verbunden")
 X(PHRASE_PERSON, "de",
-  "sprechen|reden|verbinden|verbinde ?sie ?mich mit * "
+  "sprechen|reden|verbinden|verbinde ?sie ?mich ?bitte mit * "
   "mensch|menschen|mitarbeiter|mitarbeiterin|person|berater|beraterin|jemandem|agenten")
 X(PHRASE_PERSON, "de",
   "echten|echter|richtigen|richtiger|wirklichen mensch|menschen|mitarbeiter|person|berater")

@@ -11,7 +11,7 @@
 
 #define CHUNK(delta, finish)                                                                               \
     "data: {\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":" delta ",\"finish_reason\":" finish "}]}" \
-                                                                                                     "\n\n"
+    "\n\n"
 #define TEXT(text) CHUNK("{\"content\":\"" text "\"}", "null")
 #define STOP       CHUNK("{}", "\"stop\"")
 #define DONE       "data: [DONE]\n\n"
