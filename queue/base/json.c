@@ -3,6 +3,7 @@
  * What a peer sent never reaches a reason: jansson's own error text quotes the input, so a reason is made
  * from its error code and the byte offset alone. Nesting is counted before parsing, since jansson's own
  * bound is two thousand levels of recursion. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,8 @@
 #define TOKEN_MAX 1024 /* longest key that jx_at can name */
 /* Fifteen digits: every decimal of that length goes in and out unchanged, 19.99 stays 19.99. */
 #define DUMP_FLAGS (JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15))
+/* The largest number of fifteen digits; what lies above would be written as a number that nobody can read. */
+#define REAL_MAX 1.79769313486231e308
 
 /* Says why and where, if anybody asks. */
 static enum err refuse(struct buf *why, const char *reason, size_t offset)
@@ -78,6 +81,24 @@ static const char *reason_of(const json_error_t *error)
     return "syntax error";
 }
 
+/* Brings numbers that fifteen digits would round beyond the largest one back to it. */
+static void reals_bound(json_t *value)
+{
+    size_t i;
+    const char *key;
+    json_t *inner;
+
+    if (json_is_real(value) && fabs(json_real_value(value)) > REAL_MAX) {
+        json_real_set(value, copysign(REAL_MAX, json_real_value(value)));
+    }
+    json_array_foreach (value, i, inner) {
+        reals_bound(inner);
+    }
+    json_object_foreach (value, key, inner) {
+        reals_bound(inner);
+    }
+}
+
 enum err jx_parse_strict(const char *text, size_t len, json_t **out, struct buf *why)
 {
     json_error_t error;
@@ -98,6 +119,7 @@ enum err jx_parse_strict(const char *text, size_t len, json_t **out, struct buf 
         json_decref(root);
         return refuse(why, "not an object", 0);
     }
+    reals_bound(root);
     *out = root;
     return ERR_OK;
 }
@@ -105,6 +127,7 @@ enum err jx_parse_strict(const char *text, size_t len, json_t **out, struct buf 
 enum err jx_parse_lenient(const char *text, size_t len, json_t **out)
 {
     *out = len > 0 ? json_loadb(text, len, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL) : NULL;
+    reals_bound(*out);
     return *out != NULL ? ERR_OK : ERR_INVALID;
 }
 

@@ -128,6 +128,32 @@ static void dumps_are_compact_and_ordered(void **state)
     json_decref(value);
 }
 
+static void largest_numbers_stay_readable(void **state)
+{
+    static const char *const texts[] = {
+        "{\"a\":1.7976931348623157e308}",
+        "{\"a\":-1.7976931348623157e308}",
+        "{\"a\":[{\"b\":1.797693134862315e308}]}",
+        "{\"a\":1.79769313486231e308}",
+        "{\"a\":5e-324}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        json_t *strict, *lenient, *again;
+        assert_int_equal(jx_parse_strict(texts[i], strlen(texts[i]), &strict, NULL), ERR_OK);
+        assert_int_equal(jx_parse_lenient(texts[i], strlen(texts[i]), &lenient), ERR_OK);
+        assert_true(json_equal(strict, lenient));
+        char *text = jx_text(strict);
+        assert_int_equal(jx_parse_strict(text, strlen(text), &again, NULL), ERR_OK);
+        assert_true(json_equal(strict, again));
+        free(text);
+        json_decref(strict);
+        json_decref(lenient);
+        json_decref(again);
+    }
+}
+
 static void getters_fall_back(void **state)
 {
     json_t *obj =
@@ -244,6 +270,7 @@ int main(void)
         cmocka_unit_test(reasons_keep_the_input_to_themselves),
         cmocka_unit_test(lenient_keeps_the_last_duplicate_and_nul),
         cmocka_unit_test(dumps_are_compact_and_ordered),
+        cmocka_unit_test(largest_numbers_stay_readable),
         cmocka_unit_test(getters_fall_back),
         cmocka_unit_test(pointers_lead_there),
         cmocka_unit_test(setters_build),
