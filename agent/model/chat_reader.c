@@ -139,12 +139,12 @@ static bool take_event(const char *event, const char *data, size_t size, void *a
     return r->fault == MODEL_OK;
 }
 
-/* Looks at the first byte that is no blank. */
+/* Looks at the first byte that is no white space of JSON. */
 static void sniff(struct chat_reader *r, const char *data, size_t size)
 {
     size_t i = 0;
 
-    while (i < size && (unsigned char)data[i] <= ' ') {
+    while (i < size && (data[i] == ' ' || data[i] == '\t' || data[i] == '\r' || data[i] == '\n')) {
         i++;
     }
     if (i < size) {

@@ -97,6 +97,8 @@ static const struct {
      MODEL_EMPTY, NULL, false, 0, 0},
     {"JSON, an error", 200, "{\"error\":{\"message\":\"x\",\"code\":\"rate_limit_exceeded\"}}",
      MODEL_RATE_LIMITED, NULL, false, 0, 0},
+    {"JSON behind a control character is no JSON", 200, "\n\x01{\"error\":{\"message\":\"x\",\"code\":401}}",
+     MODEL_SERVER, NULL, false, 0, 0},
     {"JSON cut off", 200, "{\"choices\":[{\"mess", MODEL_MALFORMED, NULL, false, 0, 0},
     {"JSON, an array with an error", 200,
      "[{\"error\":{\"message\":\"x\",\"code\":401,\"type\":\"authentication_error\"}}]", MODEL_AUTH, NULL,
