@@ -1,494 +1,256 @@
-"""A stand-in for Meta's Graph API, for integration tests: WhatsApp's side of the bridge, on loopback.
+"""A fake WhatsApp Cloud API (Graph) for tests: takes sends, posts signed webhooks, and misbehaves when told.
 
-    with FakeGraph(app_secret="secret", token="EAAtoken") as graph:
-        # a channel is created with graph_url=graph.url; then a customer writes
-        graph.post_message(hook_url, "When are you open?", sender="16505551234")
-        call = graph.wait_for_messages(1)[0]          # what the bridge sent
-        assert call.body["text"]["body"]
-        graph.walk(hook_url, call)                     # sent, delivered, read
+    with FakeGraph(app_secret="app-secret") as graph:
+        channel = daemon.whatsapp(graph.url)
+        graph.attach(daemon.url + channel["webhook_path"])
+        graph.says("+14155550100", "When do you open?")      # a customer writes: 200 or the status
+        call = graph.wait_sends(1)[0]                         # the Graph call that carries the answer
+        graph.status(call, "delivered")
 
-What it does like Meta: checks the token and the request's shape and answers with Meta's error objects; accepts a BSUID in "to" with 200
-and then loses the message; posts webhooks as compact pure-ASCII JSON (\\uXXXX in lower case, "/" as "\\/") with an
-X-Hub-Signature-256 over exactly those bytes, and posts again until it gets a 200.
-
-What tests can ask of it: the next answers (fail, drop, delay, hold, answer), statuses on its own for every accepted message
-(auto_statuses), also before the response, duplicates, batches. Every request is recorded in calls.
-
-One FakeGraph owns one HTTP server with a thread per connection; all its methods may be called from any thread. Python 3.11 or later,
-standard library only.
+What is on the wire follows Meta's description: bodies of webhooks are pure ASCII with lower-case \\uXXXX escapes and "\\/",
+signed over exactly those bytes; a send answers {"messaging_product", "contacts", "messages": [{"id": "wamid..."}]}; an error is
+{"error": {"message", "type", "code", "error_data": {"details"}, "fbtrace_id"}}.
 """
-
-import argparse
 import base64
-import collections
 import hashlib
 import hmac
-import http.client
 import http.server
+import itertools
 import json
-import os
 import re
 import threading
 import time
-import urllib.parse
 
-# HTTP statuses of error codes that do not come with 400 (Meta: "Error codes").
-STATUS_OF_CODE = {
-    0: 401, 190: 401, 3: 500, 10: 403, 131005: 403, 368: 403, 131031: 403, 130497: 403, 2: 503, 133004: 503,
-    131000: 500, 131016: 500, 131057: 500, 131045: 500, 133000: 500, 132001: 404,
+from tests.support.daemon import http as http_call
+from tests.support.daemon import wait_for
+
+# Meta's codes that tests ask for by number: (HTTP status, message).
+ERRORS = {
+    190: (401, "Error validating access token"), 131005: (403, "Access denied"), 131031: (403, "Account has been locked"),
+    131016: (500, "Service unavailable"), 131000: (500, "Something went wrong"), 2: (503, "Temporary outage"),
+    130429: (400, "Rate limit hit"), 131056: (400, "Pair rate limit hit"), 131047: (400, "Re-engagement message"),
+    131026: (400, "Message undeliverable"), 131009: (400, "Parameter value is not valid"), 100: (400, "Invalid parameter"),
+    132001: (404, "Template does not exist"), 131053: (400, "Media upload error"), 131057: (500, "Account in maintenance mode"),
 }
-BSUID = re.compile(r"^[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}$")
-MESSAGES_PATH = re.compile(r"^/(v\d+\.\d+)/([A-Za-z0-9_-]+)/messages$")
-TYPES = {
-    "text", "image", "video", "audio", "document", "sticker", "location", "contacts", "interactive", "template",
-    "reaction",
-}
 
 
-def encode(payload):
-    """The bytes of a webhook as Meta writes them."""
-    return json.dumps(payload, ensure_ascii=True, separators=(",", ":")).replace("/", "\\/").encode("ascii")
-
-
-def sign(secret, data):
-    """The value of X-Hub-Signature-256."""
-    return "sha256=" + hmac.new(secret.encode(), data, hashlib.sha256).hexdigest()
-
-
-def new_wamid():
-    """An opaque message id of the usual look and length."""
-    return "wamid." + base64.b64encode(os.urandom(39)).decode()
-
-
-def error_body(code, message, details=""):
-    """Meta's error object."""
-    return {
-        "error": {
-            "message": f"(#{code}) {message}",
-            "type": "OAuthException",
-            "code": code,
-            "error_data": {"messaging_product": "whatsapp", "details": details or message},
-            "fbtrace_id": base64.b64encode(os.urandom(8)).decode().rstrip("="),
-        }
-    }
+def escaped(value):
+    """JSON as Meta sends it: compact, ASCII, lower-case escapes, escaped slashes."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=True)
+    return text.replace("/", "\\/").encode("ascii")
 
 
 class Call:
-    """One request the server got. body: parsed JSON or None; wamid: set if a message was accepted; status: what was answered, None if
-    nothing was."""
+    """One request that arrived: path, headers, JSON body; wamid once it was accepted."""
 
-    def __init__(self, method, path, headers, raw):
-        self.method, self.path, self.headers, self.raw = method, path, headers, raw
-        self.at = time.monotonic()
+    def __init__(self, method, path, headers, body):
+        self.method, self.path, self.headers, self.body = method, path, headers, body
         self.wamid = None
-        self.status = None
-        match = MESSAGES_PATH.match(path)
-        self.version, self.number_id = match.groups() if match else (None, None)
-        try:
-            self.body = json.loads(raw)
-        except ValueError:
-            self.body = None
+        self.at = time.monotonic()
 
     @property
-    def is_message(self):
-        """True for a POST of a message (not of a read mark)."""
-        return self.method == "POST" and isinstance(self.body, dict) and "type" in self.body
+    def text(self):
+        return (self.body or {}).get("text", {}).get("body")
 
     @property
-    def recipient(self):
+    def to(self):
         return (self.body or {}).get("to") or (self.body or {}).get("recipient")
 
-
-class Plan:
-    """What becomes of the next message calls that match: kind "answer", "drop" or "delay"."""
-
-    def __init__(self, kind, times, to, **how):
-        self.kind, self.times, self.to, self.how = kind, times, to, how
-
-    def fits(self, call):
-        return self.to is None or call.recipient == self.to
+    @property
+    def opaque(self):
+        return (self.body or {}).get("biz_opaque_callback_data")
 
 
 class FakeGraph:
-    """The platform. number_id and display_number are those of the webhooks it posts; token None accepts any bearer."""
+    def __init__(self, app_secret="app-secret", phone_number_id="106540352242922", business_account_id="102290129340398"):
+        self.app_secret = app_secret
+        self.phone_number_id = phone_number_id
+        self.business_account_id = business_account_id
+        self.hook = None
+        self.calls = []             # every send, in order of arrival, accepted or not
+        self.auto_status = ()       # statuses posted by themselves after each accepted send, such as ("sent", "delivered")
+        self.status_first = False   # post them before the send's answer
+        self.lock = threading.RLock()
+        self.script = []            # what the next sends get: ("error", code) | ("drop",) | ("silent",) | ("hold", event)
+        self.ids = itertools.count(1)
+        self.stamp = hashlib.sha256(str(time.time()).encode()).hexdigest()[:8]
+        graph = self
 
-    def __init__(self, app_secret="app-secret", token=None, number_id="106540352242922", display_number="15550783881",
-                 account_id="102290129340398", port=0):
-        self.app_secret, self.token = app_secret, token
-        self.number_id, self.display_number, self.account_id = number_id, display_number, account_id
-        self.calls = []
-        self.lost = []  # calls that were accepted and then lost, as Meta does with a BSUID in "to"
-        self._plans = collections.deque()
-        self._auto = None
-        self._gate = threading.Event()
-        self._gate.set()
-        self._changed = threading.Condition()
-        self._threads = []
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", port), _handler_of(self))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
 
-    # ---- life ----
+            def do_POST(self):
+                raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                graph._take(self, raw)
 
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+            def log_message(self, *_):
+                pass
 
-    def start(self):
-        self._thread.start()
-        return self
-
-    def stop(self):
-        """Answers nothing any more; waits for statuses that are on their way."""
-        self._gate.set()
-        for thread in list(self._threads):
-            thread.join(10)
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(10)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def __enter__(self):
-        return self.start()
+        return self
 
     def __exit__(self, *_):
-        self.stop()
+        self.server.shutdown()
+        self.server.server_close()
 
-    # ---- what happens to the next calls ----
+    def attach(self, hook):
+        """The URL that webhooks go to."""
+        self.hook = hook
 
-    def fail(self, code, message="told to fail", details="", status=None, times=1, to=None, headers=None):
-        """Refuses the next `times` messages (to `to`, if given) with Meta's error `code`."""
-        status = status if status is not None else STATUS_OF_CODE.get(code, 400)
-        self.answer(status, error_body(code, message, details), times=times, to=to, headers=headers)
+    # -- sends --
+    def fail_next(self, *codes):
+        """The next sends get these Meta error codes, one each."""
+        self.script += [("error", code) for code in codes]
 
-    def answer(self, status, body, times=1, to=None, headers=None):
-        """Answers the next messages with exactly this; body: an object (as JSON) or bytes."""
-        self._plan(Plan("answer", times, to, status=status, body=body, headers=headers or {}))
+    def drop_next(self, count=1):
+        """Takes the next sends and breaks the connection off: the caller cannot know."""
+        self.script += [("drop",)] * count
 
-    def drop(self, times=1, to=None, accept=True):
-        """Closes the connection without an answer. accept: the message was taken all the same, and its statuses come."""
-        self._plan(Plan("drop", times, to, accept=accept))
+    def hold_next(self):
+        """The next send waits until the returned event is set; it is accepted then."""
+        event = threading.Event()
+        self.script.append(("hold", event))
+        return event
 
-    def delay(self, seconds, times=1, to=None):
-        """Accepts, but answers so much later."""
-        self._plan(Plan("delay", times, to, seconds=seconds))
-
-    def hold(self):
-        """Lets all calls wait from now on, until release()."""
-        self._gate.clear()
-
-    def release(self):
-        self._gate.set()
-
-    def auto_statuses(self, hook_url, ladder=("sent", "delivered", "read"), before_response=False, pause=0.0):
-        """Posts these statuses for every message accepted from now on; before_response: the first of them before the answer to the call
-        goes out. hook_url None switches it off."""
-        self._auto = (hook_url, tuple(ladder), before_response, pause) if hook_url else None
-
-    def _plan(self, plan):
-        with self._changed:
-            self._plans.append(plan)
-
-    def _next_plan(self, call):
-        with self._changed:
-            for plan in self._plans:
-                if plan.fits(call):
-                    plan.times -= 1
-                    if plan.times == 0:
-                        self._plans.remove(plan)
-                    return plan
+    def _take(self, handler, raw):
+        call = Call(handler.command, handler.path, dict(handler.headers.items()), json.loads(raw) if raw else None)
+        with self.lock:
+            self.calls.append(call)
+            step = self.script.pop(0) if self.script else ("accept",)
+        fault = self._check(call)
+        if fault:
+            return self._answer(handler, *self._error(*fault))
+        if step[0] == "error":
+            return self._answer(handler, *self._error(step[1]))
+        call.wamid = self.new_wamid()
+        if step[0] == "drop":
+            handler.close_connection = True
+            handler.connection.close()
+            return None
+        if step[0] == "hold":
+            step[1].wait(60)
+        if self.status_first:
+            self._auto(call)
+        body = {"messaging_product": "whatsapp", "contacts": [{"input": call.to, "wa_id": re.sub(r"\D", "", call.to or "")}],
+                "messages": [{"id": call.wamid}]}
+        self._answer(handler, 200, body)
+        if not self.status_first and self.auto_status:
+            threading.Thread(target=self._auto, args=(call,), daemon=True).start()
         return None
 
-    # ---- what was called ----
+    def _auto(self, call):
+        for name in self.auto_status:
+            self.post_until_200(self.envelope({"statuses": [self.status_item(call, name)]}))
 
-    def messages(self, to=None):
-        """The message calls so far, refused ones too."""
-        with self._changed:
-            return [call for call in self.calls if call.is_message and to in (None, call.recipient)]
+    def _check(self, call):
+        """What Meta would refuse in the call itself, as (code, details)."""
+        if not re.fullmatch(r"/v\d+\.\d/" + self.phone_number_id + "/messages", call.path):
+            return (100, f"path {call.path}")
+        if not call.headers.get("Authorization", "").startswith("Bearer "):
+            return (190, "no bearer token")
+        body = call.body or {}
+        if body.get("messaging_product") != "whatsapp":
+            return (100, "messaging_product")
+        if body.get("type") == "text" and not 1 <= len(body.get("text", {}).get("body", "")) <= 4096:
+            return (100, "text.body")
+        return None
 
-    def accepted(self, to=None):
-        return [call for call in self.messages(to) if call.wamid]
-
-    def wait_for_messages(self, count, timeout=15.0, to=None):
-        """Waits until at least `count` message calls were answered; returns them. AssertionError after `timeout`."""
-        end = time.monotonic() + timeout
-        with self._changed:
-            while True:
-                done = [c for c in self.calls if c.is_message and to in (None, c.recipient) and c.status is not None]
-                if len(done) >= count:
-                    return done
-                left = end - time.monotonic()
-                if left <= 0:
-                    raise AssertionError(f"{len(done)} of {count} messages after {timeout} s")
-                self._changed.wait(left)
-
-    def record(self, call):
-        with self._changed:
-            self.calls.append(call)
-            self._changed.notify_all()
-
-    def answered(self, call, status):
-        with self._changed:
-            call.status = status
-            self._changed.notify_all()
-
-    # ---- answering a call ----
-
-    def judge(self, call):
-        """What Meta would say to the request itself: (status, body); None if it is fine."""
-        bearer = call.headers.get("authorization", "")
-        if not bearer.startswith("Bearer ") or (self.token is not None and bearer != "Bearer " + self.token):
-            return 401, error_body(190, "Invalid OAuth access token")
-        if call.version is None or call.method != "POST":
-            return 400, error_body(100, "Unsupported request", "the path or method is none of this API")
-        if call.number_id != self.number_id:
-            return 400, error_body(33, "Object does not exist", "unknown phone number id")
-        return self._judge_body(call.body)
+    def _error(self, code, details="as the test asked"):
+        status, message = ERRORS.get(code, (400, "Error"))
+        return status, {"error": {"message": f"(#{code}) {message}", "type": "OAuthException", "code": code,
+                                  "error_data": {"messaging_product": "whatsapp", "details": details}, "fbtrace_id": "AfakeTrace"}}
 
     @staticmethod
-    def _judge_body(body):
-        if not isinstance(body, dict) or body.get("messaging_product") != "whatsapp":
-            return 400, error_body(100, "Invalid parameter", "messaging_product must be whatsapp")
-        if body.get("status") == "read":
-            return None if body.get("message_id") else (400, error_body(131009, "Parameter value is not valid"))
-        kind = body.get("type", "text")
-        if not body.get("to") and not body.get("recipient"):
-            return 400, error_body(131008, "Required parameter is missing", "to or recipient")
-        if body.get("recipient") and not BSUID.match(body["recipient"]):
-            return 400, error_body(131009, "Parameter value is not valid", "recipient")
-        if kind not in TYPES or not body.get(kind):
-            return 400, error_body(131008, "Required parameter is missing", str(kind))
-        if len(body.get("biz_opaque_callback_data", "")) > 512:
-            return 400, error_body(131009, "Parameter value is not valid", "biz_opaque_callback_data")
-        if kind == "text" and not 0 < len(body["text"].get("body", "")) <= 4096:
-            return 400, error_body(100, "Invalid parameter", "text.body must have 1 to 4096 characters")
-        return None
+    def _answer(handler, status, body):
+        raw = json.dumps(body).encode()
+        handler.send_response(status)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(len(raw)))
+        handler.end_headers()
+        try:
+            handler.wfile.write(raw)
+        except OSError:
+            pass  # the caller was killed meanwhile
 
-    def accept(self, call):
-        """Takes the message; the body of the answer."""
-        to, recipient = call.body.get("to"), call.body.get("recipient")
-        call.wamid = new_wamid()
-        contact = {"input": to or recipient}
-        if to and BSUID.match(to):
-            self.lost.append(call)
-        elif to:
-            contact["wa_id"] = re.sub(r"\D", "", to)
-        else:
-            contact["user_id"] = recipient
-        return {"messaging_product": "whatsapp", "contacts": [contact], "messages": [{"id": call.wamid}]}
+    @property
+    def sends(self):
+        """Accepted message calls, in order."""
+        with self.lock:
+            return [call for call in self.calls if call.wamid]
 
-    def serve(self, call):
-        """Decides one call: (status, body, headers), or None to close without an answer."""
-        self._gate.wait()
-        if call.is_message:
-            plan = self._next_plan(call)
-            if plan is not None:
-                return self._serve_planned(call, plan)
-        refused = self.judge(call)
-        if refused is not None:
-            return (*refused, {})
-        if not call.is_message:
-            return 200, {"success": True}, {}
-        body = self.accept(call)
-        self._start_statuses(call)
-        return 200, body, {}
+    def wait_sends(self, count, seconds=20):
+        wait_for(lambda: len(self.sends) >= count, f"{count} sends (have {len(self.sends)})", seconds)
+        return self.sends
 
-    def _serve_planned(self, call, plan):
-        if plan.kind == "answer":
-            return plan.how["status"], plan.how["body"], plan.how["headers"]
-        if plan.kind == "drop":
-            if plan.how["accept"] and self.judge(call) is None:
-                self.accept(call)
-                self._start_statuses(call)
-            return None
-        time.sleep(plan.how["seconds"])
-        return self.serve(call)
+    def new_wamid(self):
+        with self.lock:
+            number = next(self.ids)
+        return "wamid." + base64.b64encode(f"fake-{self.stamp}-{number:08d}".encode()).decode()
 
-    def _start_statuses(self, call):
-        """Statuses of their own accord, in a thread; the first one at once if it is to come before the answer."""
-        if self._auto is None or call in self.lost:
-            return
-        hook_url, ladder, before, pause = self._auto
-        if before and ladder:
-            self.post_status(hook_url, call, ladder[0])
-            ladder = ladder[1:]
-        thread = threading.Thread(target=self.walk, args=(hook_url, call, ladder, pause), daemon=True)
-        self._threads.append(thread)
-        thread.start()
+    # -- webhooks --
+    def sign(self, raw, secret=None):
+        return "sha256=" + hmac.new((secret or self.app_secret).encode(), raw, hashlib.sha256).hexdigest()
 
-    # ---- webhooks ----
-
-    def message(self, text=None, sender="16505551234", wamid=None, user_id=None, at=None, kind="text", **content):
-        """One entry of messages[]. sender None: a person who is known by BSUID only. content: the type's own object."""
-        entry = {"id": wamid or new_wamid(), "timestamp": str(int(at if at is not None else time.time())), "type": kind}
-        if sender is not None:
-            entry["from"] = sender
-        if user_id is not None:
-            entry["from_user_id"] = user_id
-        if kind == "text":
-            entry["text"] = {"body": text}
-        elif content:
-            entry[kind] = content
-        return entry
-
-    def status(self, call, word, at=None, errors=None, opaque=True):
-        """One entry of statuses[] about an accepted call."""
-        entry = {"id": call.wamid, "status": word, "timestamp": str(int(at if at is not None else time.time()))}
-        if call.body.get("to"):
-            entry["recipient_id"] = re.sub(r"\D", "", call.body["to"])
-        else:
-            entry["recipient_user_id"] = call.body["recipient"]
-        if opaque and call.body.get("biz_opaque_callback_data"):
-            entry["biz_opaque_callback_data"] = call.body["biz_opaque_callback_data"]
-        if errors:
-            entry["errors"] = errors
-        return entry
-
-    def value(self, messages=(), statuses=(), name="Ana", number_id=None):
-        """The value of one change of the field "messages"."""
-        value = {
-            "messaging_product": "whatsapp",
-            "metadata": {"display_phone_number": self.display_number, "phone_number_id": number_id or self.number_id},
-        }
-        contacts = {}
-        for entry in messages:
-            key = entry.get("from") or entry.get("from_user_id")
-            contacts[key] = {"profile": {"name": name}}
-            if "from" in entry:
-                contacts[key]["wa_id"] = entry["from"]
-            if "from_user_id" in entry:
-                contacts[key]["user_id"] = entry["from_user_id"]
-        if messages:
-            value["contacts"] = list(contacts.values())
-            value["messages"] = list(messages)
-        if statuses:
-            value["statuses"] = list(statuses)
-        return value
-
-    def payload(self, *values):
-        """A whole webhook of changes of the field "messages"."""
-        changes = [{"field": "messages", "value": value} for value in values]
-        return {"object": "whatsapp_business_account", "entry": [{"id": self.account_id, "changes": changes}]}
-
-    def post_message(self, hook_url, text, sender="16505551234", name="Ana", **more):
-        """A customer writes; returns the message's wamid once the bridge has acknowledged it."""
-        entry = self.message(text, sender, **more)
-        self.post_until_200(hook_url, encode(self.payload(self.value([entry], name=name))))
-        return entry["id"]
-
-    def post_status(self, hook_url, call, word, **more):
-        """A status of an accepted message."""
-        self.post_until_200(hook_url, encode(self.payload(self.value(statuses=[self.status(call, word, **more)]))))
-
-    def walk(self, hook_url, call, ladder=("sent", "delivered", "read"), pause=0.0):
-        """The statuses of a ladder, one post each."""
-        for word in ladder:
-            time.sleep(pause)
-            self.post_status(hook_url, call, word)
-
-    def post_until_200(self, hook_url, data, timeout=30.0):
-        """Posts signed bytes again and again, as Meta does, until the answer is 200; returns the number of posts. AssertionError
-        with the last answer after `timeout`."""
-        end = time.monotonic() + timeout
-        posts, wait, last = 0, 0.05, None
-        while time.monotonic() < end:
-            posts += 1
-            try:
-                last = self.post(hook_url, data)[0]
-                if last == 200:
-                    return posts
-            except (OSError, http.client.HTTPException) as broken:
-                last = broken
-            time.sleep(wait)
-            wait = min(wait * 2, 2.0)
-        raise AssertionError(f"no 200 for a webhook after {posts} posts: {last}")
-
-    def post(self, hook_url, data, signature=None, timeout=10.0):
-        """One post; (status, body). signature None: the right one; "": none at all."""
-        where = urllib.parse.urlsplit(hook_url)
-        headers = {"Content-Type": "application/json", "User-Agent": "facebookexternalua"}
-        signature = sign(self.app_secret, data) if signature is None else signature
+    def post_raw(self, raw, signature=None, timeout=30):
+        """One POST of these bytes; the answer whatever it is. signature None: the right one; "": none."""
+        headers = {"Content-Type": "application/json"}
+        signature = self.sign(raw) if signature is None else signature
         if signature:
             headers["X-Hub-Signature-256"] = signature
-        connection = http.client.HTTPConnection(where.hostname, where.port, timeout=timeout)
-        try:
-            connection.request("POST", where.path + (f"?{where.query}" if where.query else ""), data, headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
+        return http_call("POST", self.hook, raw, headers, timeout=timeout)
 
-    def verify(self, hook_url, token, challenge="1158201444", mode="subscribe"):
-        """The subscription's handshake; (status, body)."""
-        where = urllib.parse.urlsplit(hook_url)
-        query = urllib.parse.urlencode({"hub.mode": mode, "hub.challenge": challenge, "hub.verify_token": token})
-        connection = http.client.HTTPConnection(where.hostname, where.port, timeout=10)
-        try:
-            connection.request("GET", f"{where.path}?{query}")
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
+    def post(self, payload):
+        return self.post_raw(escaped(payload))
 
-
-def _handler_of(graph):
-    """The request handler class of one FakeGraph."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def log_message(self, *_):
-            """Tests look at calls, not at a log."""
-
-        def _handle(self):
-            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            call = Call(self.command, self.path.split("?")[0], headers, raw)
-            graph.record(call)
-            decided = graph.serve(call)
+    def post_until_200(self, payload, seconds=60, pause=0.1):
+        """As Meta does: again until it is taken. Returns the number of tries."""
+        deadline, tries = time.monotonic() + seconds, 0
+        while time.monotonic() < deadline:
+            tries += 1
             try:
-                self._answer(decided)
+                if self.post(payload).status == 200:
+                    return tries
             except OSError:
-                self.close_connection = True  # the bridge was killed meanwhile
-            graph.answered(call, decided[0] if decided else 0)
+                pass  # the daemon is down at the moment
+            time.sleep(pause)
+        raise AssertionError("the webhook was not taken in time")
 
-        def _answer(self, decided):
-            if decided is None:
-                self.close_connection = True
-                return
-            status, body, headers = decided
-            data = body if isinstance(body, bytes) else json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(data)
+    def envelope(self, value, field="messages"):
+        """One change with its metadata in Meta's envelope."""
+        value = {"messaging_product": "whatsapp", "metadata": {"display_phone_number": "15550783881",
+                                                               "phone_number_id": self.phone_number_id}, **value}
+        return {"object": "whatsapp_business_account",
+                "entry": [{"id": self.business_account_id, "changes": [{"field": field, "value": value}]}]}
 
-        do_GET = do_POST = do_DELETE = _handle
+    def message(self, sender, text, wamid=None, name="Zo\u00eb", at=None, **fields):
+        """A messages[] item and its contacts[] item."""
+        digits = sender.lstrip("+")
+        item = {"from": digits, "id": wamid or self.new_wamid(), "timestamp": str(int(at or time.time())), "type": "text",
+                "text": {"body": text}, **fields}
+        return item, {"profile": {"name": name}, "wa_id": digits}
 
-    return Handler
+    def text_payload(self, sender, text, **fields):
+        item, contact = self.message(sender, text, **fields)
+        return self.envelope({"contacts": [contact], "messages": [item]})
 
+    def says(self, sender, text, **fields):
+        """A customer writes a text; returns the hook's answer."""
+        return self.post(self.text_payload(sender, text, **fields))
 
-def main():
-    """Stands alone, for playing by hand: prints its URL, then one line for each call."""
-    parser = argparse.ArgumentParser(description="a stand-in for Meta's Graph API on loopback")
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--app-secret", default="app-secret")
-    parser.add_argument("--number-id", default="106540352242922")
-    parser.add_argument("--hook", help="post sent, delivered, read for each message to this URL")
-    args = parser.parse_args()
-    with FakeGraph(args.app_secret, number_id=args.number_id, port=args.port) as graph:
-        graph.auto_statuses(args.hook, pause=0.2)
-        print(graph.url, flush=True)
-        seen = 0
-        while True:
-            calls = graph.wait_for_messages(seen + 1, timeout=10**9)
-            for call in calls[seen:]:
-                print(json.dumps({"status": call.status, "wamid": call.wamid, "body": call.body}), flush=True)
-            seen = len(calls)
+    def status_item(self, call, name, at=None, error=None):
+        item = {"id": call.wamid, "status": name, "timestamp": str(int(at or time.time())), "recipient_id": re.sub(r"\D", "", call.to)}
+        if call.opaque:
+            item["biz_opaque_callback_data"] = call.opaque
+        if error:
+            item["errors"] = [{"code": error, "title": ERRORS.get(error, (400, "Error"))[1], "message": "m",
+                               "error_data": {"details": "as the test asked"}}]
+        return item
 
-
-if __name__ == "__main__":
-    main()
+    def status(self, call, name, **fields):
+        """A status of a send; returns the hook's answer."""
+        return self.post(self.envelope({"statuses": [self.status_item(call, name, **fields)]}))
