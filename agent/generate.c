@@ -57,6 +57,8 @@ void turn_request(struct turn *turn, struct model_request *out)
         .history_count = turn->line_count,
         .question = turn->question,
         .passages = &turn->found,
+        .parts = turn->parts,
+        .part_count = turn->part_count,
         .now_ms = clock_wall_ms(),
         .shrink = turn->gen.shrink,
         .time_ms = time_left(turn),

@@ -10,7 +10,8 @@ X(PHRASE_PERSON, "en",
 X(PHRASE_PERSON, "en",
   "transfer|connect|put|pass|hand me * to|with|through * "
   "human|person|agent|representative|rep|operator|manager|supervisor|someone|somebody|colleague|staff")
-X(PHRASE_PERSON, "en", "^ ?i|just ?want|need ?a|an real|live|actual human|person|agent|representative|operator ?please ?now $")
+X(PHRASE_PERSON, "en",
+  "^ ?i|just ?want|need ?a|an real|live|actual human|person|agent|representative|operator ?please ?now $")
 X(PHRASE_PERSON, "en", "human agent|operator|representative|support|please|being|assistance|help")
 X(PHRASE_PERSON, "en", "want|need|get|give me|a|an ?a|an ?real|live human|operator|representative")
 X(PHRASE_PERSON, "en", "^ ?a|an ?the human|agent|operator|representative|person ?please ?now $")

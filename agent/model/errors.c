@@ -49,8 +49,6 @@ static const struct {
     {"invalid_api_key", MODEL_AUTH},
     {"authentication_error", MODEL_AUTH},
     {"permission_error", MODEL_AUTH},
-    {"api_error", MODEL_SERVER},
-    {"server_error", MODEL_SERVER},
 };
 
 /* Signs in the words of an error, for servers without codes. Lower case. */

@@ -35,6 +35,12 @@ struct model_line {
     const char *text;
 };
 
+/* One message of a burst and the passage that answers it. */
+struct model_part {
+    const char *question;
+    const struct kb_hit *hit;
+};
+
 struct model_request {
     const char *agent_name, *persona, *tone, *style; /* trusted: written by the account */
     bool cite;                                       /* ask for source marks */
@@ -43,9 +49,11 @@ struct model_request {
     size_t history_count;
     const char *question;             /* what the customer wrote since the last answer; untrusted */
     const struct kb_result *passages; /* untrusted */
-    int64_t now_ms;                   /* wall time, for the date in the prompt */
-    unsigned shrink;                  /* each step halves the room for history and passages */
-    int64_t time_ms;                  /* the whole generation must end within this */
+    const struct model_part *parts;   /* where a burst asks several things; extractive answers each */
+    size_t part_count;
+    int64_t now_ms;  /* wall time, for the date in the prompt */
+    unsigned shrink; /* each step halves the room for history and passages */
+    int64_t time_ms; /* the whole generation must end within this */
 };
 
 struct model_usage {

@@ -273,6 +273,25 @@ static void a_burst_gets_one_answer(void **state)
     json_decref(conversation);
 }
 
+/* Two questions in a row: both are answered, in one message. */
+static void a_burst_of_two_questions(void **state)
+{
+    struct shop *shop = *state;
+
+    shop_option("quiet-time", "300ms");
+    shop_agent(shop, "{\"name\":\"Ana\"}");
+    shop_knowledge(shop);
+    shop_start(shop);
+    shop_hear(shop, "text", "How much is shipping to Germany?");
+    shop_hear(shop, "text", "Do gift cards expire?");
+    shop_settle(shop);
+    assert_one_reply(shop, "4.90", "knowledge");
+    assert_one_reply(shop, "never expire", "knowledge");
+    json_t *replies = shop_messages(shop, "ai");
+    assert_int_equal(json_array_size(jx_arr(json_array_get(replies, 0), "citations")), 2);
+    json_decref(replies);
+}
+
 /* Each question of a conversation gets its own answer, and what came before helps to understand it. */
 static void a_conversation_goes_on(void **state)
 {
@@ -392,6 +411,7 @@ int main(void)
         TURN_TEST(an_old_message_goes_to_a_person),
         TURN_TEST(a_paused_agent_is_silent),
         TURN_TEST(a_burst_gets_one_answer),
+        TURN_TEST(a_burst_of_two_questions),
         TURN_TEST(a_conversation_goes_on),
         TURN_TEST(a_restart_loses_nothing),
         TURN_TEST(a_person_takes_and_gives_back),
