@@ -6,8 +6,6 @@
 #include <string.h>
 
 #include "channels/channels_int.h"
-#include "channels/sandbox/sandbox_int.h"
-#include "channels/whatsapp/whatsapp.h"
 
 #include "queue/base/clock.h"
 #include "queue/base/crypto.h"
@@ -29,10 +27,14 @@ static void api_send(const struct send_call *call, send_done_fn done, void *arg)
 }
 
 static const char *const none[] = {NULL};
-static const struct channel_ops api_ops = {
+const struct channel_ops api_ops = {
     .type = "api", .text_max = 65536, .required = none, .optional = none, .sealed = none, .send = api_send};
 
-static const struct channel_ops *const rows[] = {&whatsapp_ops, &api_ops};
+static const struct channel_ops *const rows[] = {
+#define X(ops) &ops,
+#include "channels/tbl_channels.h"
+#undef X
+};
 
 const struct channel_ops *channel_ops(const char *type)
 {

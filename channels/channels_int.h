@@ -7,6 +7,12 @@
 #include "queue/jobs.h"
 #include "queue/store.h"
 
+/* ---- the rows of the platforms, each in its own folder ---- */
+#define X(ops) extern const struct channel_ops ops;
+#include "channels/tbl_channels.h"
+#undef X
+extern const struct channel_ops sandbox_ops;
+
 /* ---- contact.c ---- */
 /* A business-scoped user id: two capitals, a dot, perhaps "ENT.", 1 to 128 letters and digits. */
 bool contact_is_bsuid(const char *text);

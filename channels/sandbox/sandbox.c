@@ -11,7 +11,6 @@
 #include "channels/channels_int.h"
 #include "channels/contact.h"
 #include "channels/sandbox.h"
-#include "channels/sandbox/sandbox_int.h"
 
 #include "queue/base/clock.h"
 #include "queue/base/codec.h"

@@ -1,6 +1,8 @@
 /* whatsapp.c: WhatsApp's row in the table of platforms. */
 #include "channels/whatsapp/whatsapp.h"
 
+#include "channels/channels_int.h"
+
 static const char *const required[] = {"phone_number_id", "access_token", "app_secret", "verify_token", NULL};
 static const char *const optional[] = {"display_phone_number", "business_account_id", "graph_url",
                                        "graph_version",        "app_secret_previous", NULL};

@@ -10,8 +10,6 @@
 
 #define WHATSAPP_TEXT_MAX 4096
 
-extern const struct channel_ops whatsapp_ops;
-
 /* verify.c */
 enum err whatsapp_challenge(const char *part, const json_t *channel, const struct hook_call *call,
                             struct buf *answer);
