@@ -52,7 +52,6 @@ enum err store_open(const char *uri, uint64_t map_size, unsigned backlog, struct
 {
     const char *place;
     const struct store_engine *engine = engine_of(uri, &place);
-    void *self;
 
     *out = NULL;
     if (engine == NULL) {
@@ -61,7 +60,16 @@ enum err store_open(const char *uri, uint64_t map_size, unsigned backlog, struct
     if (mkdir(place, 0700) != 0 && errno != EEXIST) {
         return err_from_errno(errno);
     }
+    return store_open_engine(engine, place, map_size, backlog, out);
+}
+
+enum err store_open_engine(const struct store_engine *engine, const char *place, uint64_t map_size,
+                           unsigned backlog, struct store **out)
+{
+    void *self;
     enum err rc = engine->open(place, map_size, &self);
+
+    *out = NULL;
     if (rc != ERR_OK) {
         return rc;
     }

@@ -21,6 +21,9 @@ struct store {
     atomic_bool disk_low;
 };
 
+/* As store_open, behind the choice of the engine: tests put one of their own between the store and LMDB. */
+enum err store_open_engine(const struct store_engine *engine, const char *place, uint64_t map_size,
+                           unsigned backlog, struct store **out) MUST_CHECK;
 /* As store_submit for the end of a job: done runs on the given loop, and the backlog's limit does not hold.
  * Work that is done must not be thrown away because new work is piling up; workers bound how many there can
  * be. */
