@@ -6,6 +6,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "queue/base/error.h"
+
 struct http_config;
 struct http_server;
 struct kb;
@@ -27,7 +29,9 @@ struct app {
 void api_attach(struct http_config *config, struct app *app);
 /* webhooks/deliver.c: the QUEUE_DELIVER handler. */
 void webhooks_register(struct workers *workers);
-/* sweep.c: retention: the QUEUE_SWEEP handler, which pushes its own next run; ensure pushes the first. */
+/* sweep.c: retention: the QUEUE_SWEEP handler, which puts itself off until its next run; ensure pushes the one job if no
+ * start before has (blocks; before the loops run). */
 void sweep_register(struct workers *workers);
+enum err sweep_ensure(struct store *store) MUST_CHECK;
 
 #endif

@@ -1,0 +1,192 @@
+#include "agent/agent.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge/api/call.h"
+#include "bridge/api/list.h"
+#include "channels/channel.h"
+
+#define DELETE_READ 1000
+#define DELETE_MOST 15000 /* records that go in one change-set */
+
+void agents_list(struct call *c)
+{
+    struct list_spec spec = {.query = {.kind = KIND_AGENT, .part = c->part}, .show = agent_public};
+    if (call_snap(c) != NULL) {
+        spec.total = (int64_t)snapshot_count(c->snap, KIND_AGENT, c->part, INDEX_NONE, NULL);
+        list_reply(c, &spec);
+    }
+}
+
+void agents_create(struct call *c)
+{
+    json_t *agent = NULL;
+    const char *field = NULL;
+    enum err rc = agent_create(call_changes(c), c->part, NULL, c->body, &agent, &field, &c->why);
+    if (rc != ERR_OK) {
+        call_refuse(c, rc, field, buf_str(&c->why));
+        return;
+    }
+    call_keep(c, agent);
+    call_audit(c, "agent.created", jx_str(agent, "id"));
+    call_commit(c, 201, agent_public(agent));
+}
+
+/* The agent as it leaves, with the ids of its channels. */
+static json_t *show(struct call *c, const json_t *agent)
+{
+    struct store_page page;
+    json_t *out = agent_public(agent), *channels = json_array();
+    struct page_query query = {.kind = KIND_CHANNEL,
+                               .part = c->part,
+                               .index = INDEX_CHANNEL_BY_AGENT,
+                               .match = {jx_str(agent, "id")},
+                               .limit = 100};
+    if (snapshot_page(c->snap, &query, &page) == ERR_OK) {
+        for (size_t i = 0; i < page.count; i++) {
+            json_t *item = json_object();
+            jx_set_str(item, "id", page.rows[i].id);
+            jx_set_str(item, "type", jx_str(page.rows[i].body, "type"));
+            jx_set_str(item, "status", jx_str(page.rows[i].body, "status"));
+            jx_push(channels, item);
+        }
+        store_page_free(&page);
+    }
+    jx_set(out, "channels", channels);
+    return out;
+}
+
+void agents_show(struct call *c)
+{
+    json_t *agent = call_agent(c, NULL);
+    if (agent != NULL) {
+        call_reply(c, 200, show(c, agent));
+    }
+}
+
+/* Applies body to the agent. False: the call has ended. */
+static bool update(struct call *c, json_t *agent, uint64_t rev, const json_t *body)
+{
+    const char *field = NULL;
+    enum err rc = agent_update(call_changes(c), c->snap, c->part, agent, rev, body, &field, &c->why);
+    if (rc != ERR_OK) {
+        call_refuse(c, rc, field, buf_str(&c->why));
+        return false;
+    }
+    call_audit(c, "agent.updated", jx_str(agent, "id"));
+    return true;
+}
+
+void agents_change(struct call *c)
+{
+    uint64_t rev;
+    json_t *agent = call_agent(c, &rev);
+    if (agent != NULL && update(c, agent, rev, c->body)) {
+        call_commit(c, 200, show(c, agent));
+    }
+}
+
+/* Deletes what an index lists under this agent or collection. False: too much for one change-set; the call
+ * has ended. */
+static bool delete_all(struct call *c, enum kind kind, enum index_id index, const char *match, size_t *budget)
+{
+    struct store_page page;
+    char *position = NULL;
+    bool more = true;
+    while (more && *budget > 0) {
+        struct page_query query = {.kind = kind,
+                                   .part = c->part,
+                                   .index = index,
+                                   .match = {match},
+                                   .after = position,
+                                   .limit = *budget < DELETE_READ ? *budget : DELETE_READ};
+        enum err rc = snapshot_page(c->snap, &query, &page);
+        free(position);
+        if (rc != ERR_OK) {
+            call_refuse(c, rc, NULL, "");
+            return false;
+        }
+        for (size_t i = 0; i < page.count; i++) {
+            if (kind == KIND_CHANNEL) {
+                channel_delete(call_changes(c), c->part, page.rows[i].id, page.rows[i].rev);
+            } else {
+                changes_delete(call_changes(c), kind, c->part, page.rows[i].id);
+            }
+        }
+        *budget -= page.count;
+        more = page.more;
+        position = page.position;
+        page.position = NULL;
+        store_page_free(&page);
+    }
+    free(position);
+    if (more) {
+        call_fail(c, API_IMPOSSIBLE, NULL,
+                  "The agent has too many documents: remove them first, 500 in one call.");
+    }
+    return !more;
+}
+
+void agents_delete(struct call *c)
+{
+    uint64_t rev;
+    size_t budget = DELETE_MOST;
+    json_t *agent = call_agent(c, &rev);
+    if (agent == NULL) {
+        return;
+    }
+    const char *id = jx_str(agent, "id"), *collection = jx_str_or(agent, "collection_id", "");
+    changes_expect(call_changes(c), KIND_AGENT, c->part, id, rev);
+    if (!delete_all(c, KIND_CHANNEL, INDEX_CHANNEL_BY_AGENT, id, &budget) ||
+        !delete_all(c, KIND_WEBHOOK, INDEX_WEBHOOK_AGENT, id, &budget) ||
+        !delete_all(c, KIND_DOCUMENT, INDEX_DOCUMENT_COLLECTION, collection, &budget)) {
+        return;
+    }
+    changes_delete(call_changes(c), KIND_COLLECTION, c->part, collection);
+    changes_delete(call_changes(c), KIND_AGENT, c->part, id);
+    call_audit(c, "agent.deleted", id);
+    call_commit(c, 204, NULL);
+}
+
+/* ---- settings: a part of the agent's record with addresses of its own ---- */
+
+/* The settings, or the section the path names. NULL: 404. */
+static json_t *section(struct call *c, const json_t *agent)
+{
+    const char *name = call_param(c, "section");
+    json_t *all = agent_public(agent);
+    json_t *settings = call_keep(c, json_incref(jx_obj(all, "settings")));
+    json_decref(all);
+    json_t *part = name[0] == '\0' ? settings : jx_obj(settings, name);
+    if (part == NULL) {
+        call_fail(c, API_NOT_FOUND, NULL, "There is no such section of settings.");
+    }
+    return part;
+}
+
+void settings_show(struct call *c)
+{
+    json_t *agent = call_agent(c, NULL);
+    json_t *part = agent != NULL ? section(c, agent) : NULL;
+    if (part != NULL) {
+        call_reply(c, 200, json_incref(part));
+    }
+}
+
+void settings_change(struct call *c)
+{
+    uint64_t rev;
+    const char *name = call_param(c, "section");
+    json_t *agent = call_agent(c, &rev);
+    if (agent == NULL || section(c, agent) == NULL) {
+        return;
+    }
+    json_t *body = call_keep(c, json_object()), *part = json_object();
+    jx_set(part, name, json_incref(c->body));
+    jx_set(body, "settings", name[0] == '\0' ? json_incref(c->body) : json_incref(part));
+    json_decref(part);
+    if (update(c, agent, rev, body)) {
+        call_commit(c, 200, json_incref(section(c, agent)));
+    }
+}

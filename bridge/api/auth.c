@@ -1,0 +1,164 @@
+#include "bridge/api/auth.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "bridge/api/accounts.h"
+#include "bridge/api/keys.h"
+#include "queue/base/clock.h"
+
+/* The key of a request whatever header carries it, NULL if none does. */
+static const char *offered_key(const struct call *c)
+{
+    static const char *const headers[] = {"X-API-Key", "vivi-api-key"};
+    const char *value = http_header(c->req, "Authorization");
+    if (value != NULL && strncasecmp(value, "Bearer ", 7) == 0) {
+        return value + 7 + strspn(value + 7, " ");
+    }
+    for (unsigned i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+        const char *key = http_header(c->req, headers[i]);
+        if (key != NULL) {
+            return key;
+        }
+    }
+    return value; /* another scheme: a wrong key */
+}
+
+bool auth_offered(const struct call *c)
+{
+    return offered_key(c) != NULL || http_from_unix_socket(c->req);
+}
+
+/* 401, or 429 when this address has failed too often; the answer does not tell why. */
+static bool refuse(struct call *c)
+{
+    struct limit_state state;
+    if (!limits_take(c->api->limits, http_peer(c->req), &plan_strangers, LIMIT_SIGN_IN, 1, &state)) {
+        http_reply_header(c->req, "Retry-After", arena_printf(c->arena, "%lld", (long long)state.retry_s));
+        call_fail(c, API_RATE_LIMITED, NULL, "Too many failed sign-ins from this address.");
+        return false;
+    }
+    http_reply_header(c->req, "WWW-Authenticate", "Bearer");
+    call_fail(c, API_UNAUTHORIZED, NULL, NULL);
+    return false;
+}
+
+/* Account, mode and plan of a caller. */
+static enum err set_caller(struct call *c, const char *account_id, enum mode mode)
+{
+    uint64_t rev;
+    struct caller *caller = &c->caller;
+    enum err rc = account_get(call_snap(c), account_id, &caller->account, &rev);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    call_keep(c, caller->account);
+    snprintf(caller->account_id, sizeof(caller->account_id), "%s", jx_str_or(caller->account, "id", ""));
+    caller->mode = mode;
+    caller->part = partition_of(caller->account_id, mode);
+    caller->plan = plan_find(jx_str_or(caller->account, "plan", "enterprise"));
+    caller->known = caller->plan != NULL;
+    c->part = caller->part.text;
+    return caller->known ? ERR_OK : ERR_CORRUPT;
+}
+
+/* The administrator acts as the account he names. */
+static bool identify_administrator(struct call *c)
+{
+    const char *mode = http_header(c->req, "Chasqui-Mode");
+    if (mode != NULL && strcmp(mode, "live") != 0 && strcmp(mode, "test") != 0) {
+        call_fail(c, API_BAD_FIELD, "Chasqui-Mode", "Chasqui-Mode must be live or test.");
+        return false;
+    }
+    bool live = mode != NULL && strcmp(mode, "live") == 0;
+    enum err rc = set_caller(c, http_header(c->req, "Chasqui-Account"), live ? MODE_LIVE : MODE_TEST);
+    if (rc != ERR_OK) {
+        call_refuse(c, rc, NULL, rc == ERR_NOTFOUND ? "There is no such account." : "");
+        return false;
+    }
+    c->caller.administrator = true;
+    return true;
+}
+
+/* last_used_at, at most once a minute; the guard keeps it from undoing a change or a revocation. */
+static void touch(struct call *c, uint64_t rev)
+{
+    struct limit_state state;
+    const char *id = c->caller.key_id;
+    if (!limits_take(c->api->limits, id, &plan_touch, LIMIT_TOUCH, 1, &state)) {
+        return;
+    }
+    struct changes *cs = changes_new();
+    json_t *key = json_copy(c->caller.key);
+    jx_set_time(key, "last_used_at", clock_wall_ms());
+    changes_expect(cs, KIND_KEY, PARTITION_GLOBAL, id, rev);
+    changes_put(cs, KIND_KEY, PARTITION_GLOBAL, id, key);
+    json_decref(key);
+    store_submit(c->api->app->store, cs, NULL, NULL);
+}
+
+/* The caller of a key. */
+static bool identify_key(struct call *c, const char *text)
+{
+    uint64_t rev;
+    json_t *key;
+    enum err rc = key_find(call_snap(c), text, &key, &rev);
+    if (rc == ERR_OK) {
+        c->caller.key = call_keep(c, key);
+        snprintf(c->caller.key_id, sizeof(c->caller.key_id), "%s", jx_str_or(key, "id", ""));
+        bool live = strcmp(jx_str_or(key, "mode", ""), "live") == 0;
+        rc = set_caller(c, jx_str_or(key, "account_id", ""), live ? MODE_LIVE : MODE_TEST);
+    }
+    if (rc == ERR_NOTFOUND) {
+        return refuse(c);
+    }
+    if (rc != ERR_OK) {
+        call_refuse(c, rc, NULL, "");
+        return false;
+    }
+    touch(c, rev);
+    return true;
+}
+
+/* One request from the caller's window. */
+static bool take_request(struct call *c)
+{
+    if (c->caller.administrator) {
+        return true;
+    }
+    bool taken = limits_take(c->api->limits, c->caller.key_id, c->caller.plan, LIMIT_REQUESTS, 1, &c->window);
+    c->has_window = c->window.limit > 0;
+    if (!taken) {
+        http_reply_header(c->req, "Retry-After",
+                          arena_printf(c->arena, "%lld", (long long)c->window.retry_s));
+        call_fail(c, API_RATE_LIMITED, NULL, "Too many requests: the plan allows %u %s.", c->window.limit,
+                  limit_name(LIMIT_REQUESTS));
+    }
+    return taken;
+}
+
+bool auth_identify(struct call *c)
+{
+    const char *key = offered_key(c);
+    if (call_snap(c) == NULL) {
+        return false;
+    }
+    bool known = key != NULL                     ? identify_key(c, key)
+                 : http_from_unix_socket(c->req) ? identify_administrator(c)
+                                                 : refuse(c);
+    return known && take_request(c);
+}
+
+bool auth_permit(struct call *c)
+{
+    if ((c->route->surfaces & TEST_ONLY) != 0 && c->caller.mode != MODE_TEST) {
+        call_fail(c, API_WRONG_MODE, NULL, "This needs a ck_test_ key.");
+        return false;
+    }
+    if (!c->caller.administrator && !key_allows(c->caller.key, c->route->scope)) {
+        call_fail(c, API_FORBIDDEN, NULL, "The key lacks the scope %s.", c->route->scope);
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,213 @@
+/* knowledge.c: an agent's own documents. A call that changes knowledge answers when the change can be found
+ * by search. */
+#include "kb/kb.h"
+
+#include <string.h>
+
+#include "agent/agent.h"
+#include "bridge/api/call.h"
+#include "bridge/api/documents.h"
+#include "bridge/api/knowledge.h"
+#include "bridge/api/list.h"
+
+#define SEARCH_LIMIT    5
+#define COLLECTIONS_MAX 128
+
+void knowledge_list(struct call *c)
+{
+    json_t *agent = call_agent(c, NULL);
+    if (agent == NULL) {
+        return;
+    }
+    const char *collection = jx_str_or(agent, "collection_id", "");
+    struct list_spec spec = {.query = {.kind = KIND_DOCUMENT,
+                                       .part = c->part,
+                                       .index = INDEX_DOCUMENT_COLLECTION,
+                                       .match = {collection}},
+                             .show = document_brief,
+                             .cursors = true};
+    spec.total =
+        (int64_t)snapshot_count(c->snap, KIND_DOCUMENT, c->part, INDEX_DOCUMENT_COLLECTION, collection);
+    list_reply(c, &spec);
+}
+
+static void indexed(void *arg)
+{
+    call_answer(arg);
+}
+
+/* Durable; the answer waits until search sees it too. */
+void knowledge_committed(struct call *c, uint64_t rev)
+{
+    kb_when_indexed(c->api->app->kb, rev, indexed, c);
+}
+
+/* True if no other document of the collection has this external id. False: the call has ended with 409. */
+static bool external_free(struct call *c, const json_t *doc)
+{
+    uint64_t rev;
+    json_t *other = NULL;
+    const char *external_id = jx_str(doc, "external_id");
+    if (external_id == NULL || document_find_external(c->snap, c->part, jx_str_or(doc, "collection_id", ""),
+                                                      external_id, &other, &rev) != ERR_OK) {
+        return true;
+    }
+    bool same = strcmp(jx_str_or(other, "id", ""), jx_str_or(doc, "id", "")) == 0;
+    json_decref(other);
+    if (!same) {
+        call_fail(c, API_EXISTS, "external_id", "external_id: another document of this collection has it.");
+    }
+    return same;
+}
+
+void knowledge_create(struct call *c)
+{
+    const char *field = NULL;
+    json_t *agent = call_agent(c, NULL);
+    if (agent == NULL) {
+        return;
+    }
+    json_t *doc = call_keep(c, document_blank(jx_str_or(agent, "collection_id", ""), jx_str(agent, "id")));
+    enum err rc = document_take(doc, c->body, &field, &c->why);
+    if (rc != ERR_OK) {
+        call_refuse(c, rc, field, buf_str(&c->why));
+    } else if (external_free(c, doc)) {
+        document_add(call_changes(c), c->snap, c->part, doc);
+        call_commit_then(c, 201, document_public(doc), knowledge_committed);
+    }
+}
+
+/* The document that the path names, if it is this agent's own. NULL: 404. */
+static json_t *find(struct call *c, uint64_t *rev)
+{
+    json_t *agent = call_agent(c, NULL);
+    json_t *doc = agent != NULL ? call_find(c, KIND_DOCUMENT, call_param(c, "document"), rev) : NULL;
+    if (doc != NULL &&
+        strcmp(jx_str_or(doc, "collection_id", ""), jx_str_or(agent, "collection_id", "")) != 0) {
+        call_fail(c, API_NOT_FOUND, NULL, "There is no such document.");
+        return NULL;
+    }
+    return doc;
+}
+
+void knowledge_show(struct call *c)
+{
+    json_t *doc = find(c, NULL);
+    if (doc != NULL) {
+        call_reply(c, 200, document_public(doc));
+    }
+}
+
+/* PUT replaces: what the body does not name is unset. */
+static void clear_fields(json_t *doc)
+{
+    static const char *const cleared[] = {"content", "doc_type", "phrasings", "external_id", "enabled"};
+    for (unsigned i = 0; i < sizeof(cleared) / sizeof(cleared[0]); i++) {
+        json_object_del(doc, cleared[i]);
+    }
+    jx_set(doc, "metadata", json_object());
+}
+
+void knowledge_change(struct call *c)
+{
+    uint64_t rev;
+    const char *field = NULL;
+    json_t *doc = find(c, &rev);
+    if (doc == NULL) {
+        return;
+    }
+    if (strcmp(c->route->method, "PUT") == 0) {
+        clear_fields(doc);
+    }
+    enum err rc = document_take(doc, c->body, &field, &c->why);
+    if (rc != ERR_OK) {
+        call_refuse(c, rc, field, buf_str(&c->why));
+    } else if (external_free(c, doc)) {
+        document_put(call_changes(c), c->part, doc, rev);
+        call_commit_then(c, 200, document_public(doc), knowledge_committed);
+    }
+}
+
+void knowledge_delete(struct call *c)
+{
+    uint64_t rev;
+    json_t *doc = find(c, &rev);
+    if (doc != NULL) {
+        changes_expect(call_changes(c), KIND_DOCUMENT, c->part, jx_str(doc, "id"), rev);
+        changes_delete(call_changes(c), KIND_DOCUMENT, c->part, jx_str(doc, "id"));
+        call_commit_then(c, 204, NULL, knowledge_committed);
+    }
+}
+
+void knowledge_chunks(struct call *c)
+{
+    struct kb_chunk *chunks;
+    size_t count;
+    json_t *doc = find(c, NULL);
+    if (doc == NULL) {
+        return;
+    }
+    enum err rc = kb_document_chunks(doc, c->arena, &chunks, &count);
+    if (rc != ERR_OK) {
+        call_refuse(c, rc, NULL, "");
+        return;
+    }
+    json_t *rows = call_keep(c, json_array());
+    for (size_t i = 0; i < count; i++) {
+        json_t *row = json_object();
+        jx_set_str(row, "id", chunks[i].id);
+        jx_set_str(row, "document_id", chunks[i].document_id);
+        jx_set_str(row, "title", chunks[i].title);
+        jx_set_str(row, "text", chunks[i].text);
+        jx_set_int(row, "ordinal", chunks[i].ordinal);
+        jx_set_int(row, "tokens", chunks[i].tokens);
+        jx_push(rows, row);
+    }
+    list_reply_array(c, rows);
+}
+
+/* One hit as it leaves. */
+static json_t *show_hit(const struct kb_hit *hit)
+{
+    json_t *row = json_object();
+    jx_set_str(row, "document_id", hit->chunk.document_id);
+    jx_set_str(row, "chunk_id", hit->chunk.id);
+    jx_set_str(row, "title", hit->chunk.title);
+    jx_set_str(row, "text", hit->chunk.text);
+    jx_set(row, "score", json_real(hit->score));
+    return row;
+}
+
+/* Searches these collections. */
+static void search(struct call *c, const json_t *collections)
+{
+    const char *ids[COLLECTIONS_MAX];
+    struct kb_result result;
+    struct kb_query query = {.part = c->part, .collections = ids, .text = jx_str(c->body, "query")};
+    int64_t limit = jx_int(c->body, "limit", SEARCH_LIMIT);
+    query.limit = limit > 0 ? (size_t)limit : SEARCH_LIMIT;
+    for (size_t i = 0; i < json_array_size(collections) && i < COLLECTIONS_MAX; i++) {
+        ids[query.collection_count++] = json_string_value(json_array_get(collections, i));
+    }
+    enum err rc = kb_search(c->api->app->kb, &query, c->arena, &result);
+    if (rc != ERR_OK) {
+        call_refuse(c, rc, NULL, "");
+        return;
+    }
+    json_t *out = json_object(), *rows = json_array();
+    for (size_t i = 0; i < result.count; i++) {
+        jx_push(rows, show_hit(&result.hits[i]));
+    }
+    jx_set_str(out, "query", query.text);
+    jx_set(out, "confidence", json_real(result.confidence));
+    jx_set(out, "results", rows);
+    call_reply(c, 200, out);
+}
+
+void knowledge_search(struct call *c)
+{
+    json_t *agent = call_agent(c, NULL);
+    if (agent != NULL) {
+        search(c, call_keep(c, agent_collections(agent)));
+    }
+}

@@ -1,0 +1,79 @@
+#include "bridge/api/reply.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "queue/base/clock.h"
+
+static const struct api_error_row rows[API_ERROR_COUNT] = {
+#define X(symbol, code, status, text) {code, status, text},
+#include "bridge/api/tbl_api_errors.h"
+#undef X
+};
+
+const struct api_error_row *api_error_row(enum api_error error)
+{
+    return &rows[error];
+}
+
+enum api_error api_error_of_status(int status)
+{
+    for (unsigned i = 0; i < API_ERROR_COUNT; i++) {
+        if (rows[i].status == status) {
+            return (enum api_error)i;
+        }
+    }
+    return status < 500 ? API_BAD_REQUEST : API_INTERNAL;
+}
+
+char *reply_error_text(enum api_error error, const char *field, const char *message, const char *request_id)
+{
+    char now[CLOCK_TEXT_SIZE];
+    const char *words = message != NULL && message[0] != '\0' ? message : rows[error].text;
+    json_t *inner = json_object();
+    jx_set_str(inner, "code", rows[error].code);
+    jx_set_str(inner, "message", words);
+    jx_set_int(inner, "status", rows[error].status);
+    jx_set_str(inner, "timestamp", clock_rfc3339_ms(clock_wall_ms(), now));
+    if (field != NULL && field[0] != '\0') {
+        jx_set_str(inner, "field", field);
+    }
+    jx_set_str(inner, "request_id", request_id);
+    json_t *outer = json_object();
+    jx_set(outer, "error", inner);
+    jx_set_str(outer, "message", words);
+    char *text = jx_text(outer);
+    json_decref(outer);
+    return text;
+}
+
+/* One header with a number. */
+static void number_header(struct call *c, const char *name, int64_t value)
+{
+    http_reply_header(c->req, name, arena_printf(c->arena, "%" PRId64, value));
+}
+
+void reply_window(struct call *c)
+{
+    if (c->has_window) {
+        number_header(c, "X-RateLimit-Limit", c->window.limit);
+        number_header(c, "X-RateLimit-Remaining", c->window.remaining);
+        number_header(c, "X-RateLimit-Reset", c->window.reset_s);
+    }
+}
+
+void reply_send(struct call *c)
+{
+    reply_window(c);
+    if (c->answer == NULL) {
+        http_reply(c->req, c->status, c->type, c->text != NULL ? c->text : "", c->text_size);
+        return;
+    }
+    json_t *worn = c->bare ? json_incref(c->answer) : surface_out(c->surface, c->answer);
+    char *text = jx_text(worn);
+    json_decref(worn);
+    http_reply(c->req, c->status, "application/json", text, strlen(text));
+    free(text);
+}

@@ -1,0 +1,92 @@
+/* sandbox.c: playing the customer in test mode, and seeing what would have been sent. */
+#include "bridge/api/sandbox.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/agent.h"
+#include "bridge/api/call.h"
+#include "bridge/api/list.h"
+#include "channels/channel.h"
+#include "channels/message.h"
+#include "channels/sandbox.h"
+
+/* The agent that the body names, else the first active one. NULL: the call has ended. */
+static json_t *find_agent(struct call *c)
+{
+    const char *id = jx_str(c->body, "agent_id");
+    return id != NULL ? call_find(c, KIND_AGENT, id, NULL) : call_agent(c, NULL);
+}
+
+/* The channel to write to. NULL: the call has ended. */
+static json_t *find_channel(struct call *c)
+{
+    uint64_t guard;
+    json_t *channel = NULL;
+    const char *id = jx_str(c->body, "channel_id"), *field = NULL;
+    if (id != NULL) {
+        return call_find(c, KIND_CHANNEL, id, NULL);
+    }
+    json_t *agent = find_agent(c);
+    if (agent == NULL) {
+        return NULL;
+    }
+    enum err rc = sandbox_channel_find(c->snap, c->part, jx_str_or(agent, "id", ""), &channel, &guard);
+    if (rc == ERR_NOTFOUND) {
+        rc = sandbox_channel_add(call_changes(c), c->part, jx_str_or(agent, "id", ""), guard, &channel,
+                                 &field, &c->why);
+    }
+    if (rc != ERR_OK) {
+        call_refuse(c, rc, field, buf_str(&c->why));
+        return NULL;
+    }
+    return call_keep(c, channel);
+}
+
+void sandbox_post(struct call *c)
+{
+    const char *field = NULL;
+    char *platform_id = NULL;
+    json_t *channel = find_channel(c);
+    if (channel == NULL) {
+        return;
+    }
+    if (strcmp(jx_str_or(channel, "type", ""), "whatsapp") != 0) {
+        call_fail(c, API_BAD_FIELD, "channel_id", "channel_id: the sandbox plays WhatsApp only.");
+        return;
+    }
+    json_t *body = call_keep(c, json_copy(c->body));
+    json_object_del(body, "channel_id");
+    json_object_del(body, "agent_id");
+    enum err rc = sandbox_inbound(call_changes(c), c->part, channel, body, &field, &platform_id);
+    if (rc != ERR_OK) {
+        call_refuse(c, rc, field, "is missing or wrong");
+        return;
+    }
+    json_t *answer = json_object();
+    jx_set_str(answer, "platform_id", platform_id);
+    jx_set_str(answer, "channel_id", jx_str(channel, "id"));
+    jx_set_str(answer, "from", jx_str(c->body, "from"));
+    jx_set_str(answer, "status", "accepted");
+    free(platform_id);
+    call_commit(c, 202, answer);
+}
+
+/* Only what goes out. */
+static bool is_outgoing(const json_t *message, const void *arg)
+{
+    const char *to = arg;
+    return strcmp(jx_str_or(message, "direction", ""), "out") == 0 &&
+           (to == NULL || strcmp(jx_str_or(message, "to", ""), to) == 0);
+}
+
+void sandbox_list(struct call *c)
+{
+    struct list_spec spec = {.query = {.kind = KIND_MESSAGE, .part = c->part, .descending = true},
+                             .keep = is_outgoing,
+                             .arg = call_query(c, "to"),
+                             .show = message_public,
+                             .total = -1,
+                             .cursors = true};
+    list_reply(c, &spec);
+}
