@@ -195,23 +195,46 @@ static enum err hot_load(struct kb_cache *cache, struct kb_hot *hot)
     return ERR_OK;
 }
 
-/* The entry, held once more; *fresh: it is new, locked for writing, and to be loaded by the caller. */
-static struct kb_hot *hot_find(struct kb_cache *cache, uint32_t collection, bool *fresh)
+/* The entry of the collection, held once more; made of *spare (which is then NULL) if there is none. */
+static struct kb_hot *hot_find(struct kb_cache *cache, uint32_t collection, struct kb_hot **spare)
 {
     struct kb_hot *hot;
 
     pthread_mutex_lock(&cache->mutex);
     HASH_FIND(hh, cache->by_collection, &collection, sizeof collection, hot);
-    *fresh = hot == NULL;
-    if (hot == NULL) {
-        hot = hot_new(collection);
+    if (hot == NULL && *spare != NULL) {
+        hot = *spare;
+        *spare = NULL;
         HASH_ADD(hh, cache->by_collection, collection, sizeof collection, hot);
         cache->stat.collections++;
         cache->stat.loads++;
     }
-    hot->holders++;
-    hot->used = ++cache->clock;
+    if (hot != NULL) {
+        hot->holders++;
+        hot->used = ++cache->clock;
+    }
     pthread_mutex_unlock(&cache->mutex);
+    return hot;
+}
+
+/* As hot_find, always with an entry; *fresh: it is new, locked for writing, and to be loaded by the caller.
+ * The new entry is locked before the cache's mutex is taken, for that is the order of locks everywhere. */
+static struct kb_hot *hot_get(struct kb_cache *cache, uint32_t collection, bool *fresh)
+{
+    struct kb_hot *spare = NULL;
+    struct kb_hot *hot = hot_find(cache, collection, &spare);
+
+    *fresh = false;
+    if (hot != NULL) {
+        return hot;
+    }
+    spare = hot_new(collection);
+    hot = hot_find(cache, collection, &spare);
+    *fresh = spare == NULL;
+    if (spare != NULL) {
+        pthread_rwlock_unlock(&spare->lock);
+        hot_free(spare);
+    }
     return hot;
 }
 
@@ -240,7 +263,7 @@ static void hot_forget(struct kb_cache *cache, struct kb_hot *hot)
 enum err kb_cache_hold(struct kb_cache *cache, uint32_t collection, struct kb_hot **out)
 {
     bool fresh;
-    struct kb_hot *hot = hot_find(cache, collection, &fresh);
+    struct kb_hot *hot = hot_get(cache, collection, &fresh);
     enum err rc = ERR_OK;
 
     if (fresh) {
@@ -312,27 +335,13 @@ static void hot_apply(struct kb_cache *cache, struct kb_hot *hot, const struct k
     }
 }
 
-/* The entry of a collection if it is in memory, held; NULL if not. */
-static struct kb_hot *hot_peek(struct kb_cache *cache, uint32_t collection)
-{
-    struct kb_hot *hot;
-
-    pthread_mutex_lock(&cache->mutex);
-    HASH_FIND(hh, cache->by_collection, &collection, sizeof collection, hot);
-    if (hot != NULL) {
-        hot->holders++;
-    }
-    pthread_mutex_unlock(&cache->mutex);
-    return hot;
-}
-
 void kb_cache_apply(struct kb_cache *cache, const struct kb_change *changes, size_t count, uint64_t version)
 {
     for (size_t i = 0; i < count; i++) {
         if (i > 0 && changes[i].collection == changes[i - 1].collection) {
             continue;
         }
-        struct kb_hot *hot = hot_peek(cache, changes[i].collection);
+        struct kb_hot *none = NULL, *hot = hot_find(cache, changes[i].collection, &none);
         if (hot != NULL) {
             hot_apply(cache, hot, changes, count, version);
             hot_release(cache, hot);

@@ -243,6 +243,9 @@ void kb_rank(struct kb_ranker *r, const struct kb_rank_query *q, struct kb_ranki
     CHECK(q->limit >= 1 && q->limit <= KB_RANK_MAX);
     *out = (struct kb_ranking){0};
     ranker_set(r, q);
+    if (r->live == 0) {
+        return;
+    }
     bool second = q->previous != NULL && q->previous[0] != '\0' && q->previous_weight > 0;
     if (second) {
         kb_score(r, q->previous);
