@@ -78,10 +78,22 @@ static void run_begin(struct turn *turn)
 
 static void turn_free(struct turn *turn)
 {
+    job_on_cut(turn->job, NULL, NULL);
     run_end(turn);
     json_decref(turn->attempts);
     turn->magic = 0;
     free(turn);
+}
+
+/* The workers stopped while the turn waited; the job is handed out again after the next start. */
+static void turn_cut(void *arg)
+{
+    struct turn *turn = arg;
+
+    CHECK(turn->magic == TURN_MAGIC);
+    turn->gen.timer = NULL; /* the loop has dropped it */
+    turn->gen.call = NULL;
+    turn_free(turn);
 }
 
 /* Ends the job as a failed attempt; the queue tries again or buries it. */
@@ -160,6 +172,7 @@ static void turn_run(struct job *job, void *arg)
     turn->id = id_new("trn");
     turn->begun_mono_ms = clock_mono_ms();
     turn->attempts = json_array();
+    job_on_cut(job, turn_cut, turn);
     run_begin(turn);
     drive(turn);
 }

@@ -186,6 +186,12 @@ struct store *job_store(const struct job *job)
     return worker_store(job->worker);
 }
 
+void job_on_cut(struct job *job, void (*fn)(void *arg), void *arg)
+{
+    job->cut = fn;
+    job->cut_arg = arg;
+}
+
 struct loop *job_loop(const struct job *job)
 {
     return worker_loop(job->worker);

@@ -407,6 +407,9 @@ static void worker_fini(struct worker *worker)
 
     DL_FOREACH_SAFE(worker->held, job, next)
     {
+        if (job->cut != NULL) {
+            job->cut(job->cut_arg);
+        }
         lease_release(worker_store(worker), &job->lease, 0);
         job_drop(job);
     }
