@@ -136,7 +136,11 @@ static int open_workers(struct app *app)
     agent_register(app->workers, app->kb);
     webhooks_register(app->workers);
     sweep_register(app->workers);
-    enum err rc = workers_start(app->workers);
+    enum err rc = sweep_ensure(app->store);
+    if (rc != ERR_OK) {
+        return start_failed("write to the store", rc, "");
+    }
+    rc = workers_start(app->workers);
     return rc == ERR_OK ? 0 : start_failed("start the workers", rc, "");
 }
 
