@@ -149,6 +149,8 @@ class Daemon:
                 shutil.rmtree(self.dir, ignore_errors=True)
 
     def log_text(self):
+        if not os.path.exists(os.path.join(self.dir, "log")):
+            return ""
         with open(os.path.join(self.dir, "log"), encoding="utf-8", errors="replace") as handle:
             return handle.read()
 
@@ -210,7 +212,7 @@ class Daemon:
     def idle(self):
         """True when no job waits or is under way (housekeeping aside)."""
         rows = self.cli_json("get", "/admin/queue/")["results"]
-        return all(row["jobs"] == 0 for row in rows if row["name"] != "sweep")
+        return all(row["jobs"] == 0 for row in rows if row["queue"] != "sweep")
 
     def messages(self, conversation, key=None):
         return self.ok(self.get(f"/api/v1/conversations/{conversation}/messages/?page_size=100", key=key))["results"]
