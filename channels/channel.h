@@ -41,6 +41,8 @@ struct send_result {
     const char *platform_id; /* good until the callback returns, as all texts here */
     const char *code, *title, *detail;
     int64_t retry_ms;
+    /* ACCEPTED: what the platform calls the recipient, array of {"type","value"}, if it said so; NULL. */
+    const json_t *identities;
 };
 typedef void (*send_done_fn)(const struct send_result *result, void *arg);
 struct send_call {

@@ -8,7 +8,7 @@
 #include "queue/base/id.h"
 #include "queue/events.h"
 
-#define FIND_DEPTH    50    /* conversations of one contact on one channel that are looked through */
+#define FIND_DEPTH    8 /* newest threads that are looked through: a new one begins only when none is open */
 #define WINDOW_MARGIN 60000 /* ms: free text is refused so long before the platform would */
 #define MOVE_MAX      1000
 

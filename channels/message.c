@@ -235,7 +235,9 @@ static void received_add(struct receiving *r, struct message_received *out)
     int64_t now = clock_wall_ms();
     json_t *msg = inbound_record(r->in, r->conversation, r->contact);
 
-    if (ops != NULL && ops->has_window) {
+    bool written =
+        strcmp(r->in->type, "system") != 0; /* the platform's own notes are no customer's message */
+    if (ops != NULL && ops->has_window && written) {
         window_extend(r->conversation, r->in->platform_ms, now);
     }
     jx_set_time(r->conversation, "last_message_at", now);

@@ -39,6 +39,7 @@ struct outbox {
     uint64_t message_rev, channel_rev;
     enum send_outcome outcome;
     bool answered;
+    json_t *identities; /* that the answer told, NULL if none */
     char platform_id[520];
     char code[64], title[TEXT_MAX], detail[TEXT_MAX];
     int64_t retry_ms;
@@ -59,6 +60,7 @@ static void records_drop(struct outbox *o)
 static void outbox_free(struct outbox *o)
 {
     records_drop(o);
+    json_decref(o->identities);
     free(o);
 }
 
@@ -291,6 +293,7 @@ static void sent(const struct send_result *result, void *arg)
     o->answered = true;
     o->outcome = result->outcome;
     o->retry_ms = result->retry_ms;
+    o->identities = result->identities != NULL ? json_deep_copy(result->identities) : NULL;
     keep(o->platform_id, sizeof o->platform_id, result->platform_id);
     keep(o->code, sizeof o->code, result->code);
     keep(o->title, sizeof o->title, result->title);
@@ -361,6 +364,37 @@ static void message_put(struct outbox *o, struct changes *cs)
 {
     changes_expect(cs, KIND_MESSAGE, part_of(o), message_id(o), o->message_rev);
     changes_put(cs, KIND_MESSAGE, part_of(o), message_id(o), o->message);
+}
+
+/* True if the contact has all of these identities already. */
+static bool contact_knows(const json_t *contact, const json_t *identities)
+{
+    const json_t *own = jx_arr(contact, "identities");
+    size_t known = 0;
+
+    for (size_t i = 0; i < json_array_size(identities); i++) {
+        for (size_t k = 0; k < json_array_size(own); k++) {
+            known += json_equal(json_array_get(identities, i), json_array_get(own, k)) != 0;
+        }
+    }
+    return known == json_array_size(identities);
+}
+
+/* The contact learns what else the platform calls the recipient; the identity we used stays the first. */
+static enum err learn_recipient(struct outbox *o, struct changes *cs, struct snapshot *snap)
+{
+    const json_t *first = json_array_get(jx_arr(o->contact, "identities"), 0);
+    json_t *contact = NULL;
+
+    if (first == NULL || contact_knows(o->contact, o->identities)) {
+        return ERR_OK;
+    }
+    json_t *all = json_copy(jx_arr(o->contact, "identities"));
+    json_array_extend(all, o->identities);
+    enum err rc = contact_resolve(cs, snap, part_of(o), all, NULL, &contact);
+    json_decref(contact);
+    json_decref(all);
+    return rc == ERR_INVALID || rc == ERR_LIMIT ? ERR_OK : rc; /* no reason to lose the outcome */
 }
 
 /* Accepted or delivered: the record learns the platform's id and takes the step, unless a status was quicker.
@@ -456,6 +490,9 @@ static void outbox_settle(struct outbox *o)
 
     if (rc == ERR_OK) {
         rc = records_read(o, snap);
+    }
+    if (rc == ERR_OK && o->outcome == SEND_ACCEPTED) {
+        rc = learn_recipient(o, cs, snap);
     }
     if (rc == ERR_OK && (is_queued(o) || o->outcome == SEND_ACCEPTED)) {
         settle_changes(o, cs, snap);

@@ -14,6 +14,8 @@
 #include "channels/contact.h"
 #include "channels/whatsapp/whatsapp.h"
 
+#include "queue/base/codec.h"
+
 #define OBJECT       "whatsapp_business_account"
 #define ID_MAX       512           /* longest platform id we take */
 #define MILLISECONDS 1000000000000 /* a time from here on is in ms already (some resellers) */
@@ -148,6 +150,16 @@ static void identity_add(json_t *identities, const char *text)
     if (identity != NULL) {
         jx_push(identities, identity);
     }
+}
+
+json_t *whatsapp_recipient_of(const json_t *answer)
+{
+    const json_t *contact = json_array_get(jx_arr(answer, "contacts"), 0);
+    json_t *identities = json_array();
+
+    identity_add(identities, jx_str(contact, "wa_id"));
+    identity_add(identities, jx_str(contact, "user_id"));
+    return identities;
 }
 
 static bool same_text(const char *a, const char *b)
@@ -366,13 +378,67 @@ static void messages_first(struct inbound_list *list)
     list->items = sorted;
 }
 
+/* The value of the escape \\uXXXX at text, or -1. */
+static int escape_at(const char *text, const char *end)
+{
+    uint8_t bytes[2];
+
+    if (end - text < 6 || text[0] != '\\' || text[1] != 'u' ||
+        !hex_decode(text + 2, 4, bytes, sizeof bytes)) {
+        return -1;
+    }
+    return bytes[0] << 8 | bytes[1];
+}
+
+/* Copies the text with halves of surrogate pairs that stand alone replaced by U+FFFD: names and captions that
+ * were cut in the middle of an emoji come so. */
+static void halves_repair(struct buf *out, const char *text, size_t size)
+{
+    const char *end = text + size;
+
+    while (text < end) {
+        const char *next = memchr(text, '\\', (size_t)(end - text));
+        next = next != NULL ? next : end;
+        buf_add(out, text, (size_t)(next - text));
+        text = next;
+        int unit = escape_at(text, end);
+        int low = unit >= 0 ? escape_at(text + 6, end) : -1;
+        bool pair = unit >= 0xd800 && unit <= 0xdbff && low >= 0xdc00 && low <= 0xdfff;
+        bool half = !pair && unit >= 0xd800 && unit <= 0xdfff;
+        size_t taken = pair ? 12 : unit >= 0 ? 6 : 2;
+        taken = taken < (size_t)(end - text) ? taken : (size_t)(end - text);
+        buf_add(out, half ? "\\ufffd" : text, taken);
+        text += taken;
+    }
+}
+
+/* Parses the body; if that fails, once more with broken characters replaced, so that one of them does not
+ * cost a whole batch. */
+static enum err parse_body(const char *body, size_t size, json_t **root)
+{
+    struct buf halves, whole;
+
+    if (jx_parse_lenient(body, size, root) == ERR_OK) {
+        return ERR_OK;
+    }
+    buf_init(&halves, size);
+    buf_init(&whole, 3 * size);
+    halves_repair(&halves, body, size);
+    utf8_repair(&whole, buf_str(&halves), halves.len);
+    enum err rc =
+        buf_ok(&halves) && buf_ok(&whole) ? jx_parse_lenient(buf_str(&whole), whole.len, root) : ERR_INVALID;
+    buf_fini(&halves);
+    buf_fini(&whole);
+    return rc;
+}
+
 enum err whatsapp_parse(const json_t *channel, const char *body, size_t size, struct inbound_list *out)
 {
     struct parsing p = {.out = out, .own_number = jx_str_or(channel, "phone_number_id", "")};
     json_t *root = NULL;
 
     *out = (struct inbound_list){0};
-    if (jx_parse_lenient(body, size, &root) != ERR_OK) {
+    if (parse_body(body, size, &root) != ERR_OK) {
         return ERR_INVALID;
     }
     if (!json_is_object(root)) {

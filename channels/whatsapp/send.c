@@ -91,8 +91,11 @@ static void answered(const struct httpc_answer *answer, void *arg)
     } else {
         result = judge_transfer(answer);
     }
+    json_t *identities = result.outcome == SEND_ACCEPTED ? whatsapp_recipient_of(body) : NULL;
+    result.identities = identities;
     log_answer(s, answer, body, &result);
     s->done(&result, s->arg);
+    json_decref(identities);
     json_decref(body);
     free(s);
 }

@@ -35,6 +35,10 @@ bool whatsapp_field_ok(const char *field, const char *value, struct buf *why);
 enum err whatsapp_content_check(const char *type, const char *text, const json_t *content, const char **field,
                                 struct buf *why);
 
+/* The identities of the recipient in an accepted send's answer: Meta may write a number in another way than
+ * we did (Brazil, Mexico), and the customer's replies come from that one. New reference, maybe empty. */
+json_t *whatsapp_recipient_of(const json_t *answer);
+
 /* errors.c */
 enum whatsapp_class {
     WHATSAPP_RETRY,    /* the same call may succeed later */

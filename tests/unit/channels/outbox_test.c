@@ -142,6 +142,33 @@ static void test_accepted(void **state)
     play_end(&p);
 }
 
+/* The platform writes the number in another way: replies from that one find the same person and thread. */
+static void test_recipient_renamed(void **state)
+{
+    static const struct stub_row script[] = {
+        {200,
+         "{\"contacts\":[{\"input\":\"+16505551234\",\"wa_id\":\"6505551234\",\"user_id\":\"US.77\"}],"
+         "\"messages\":[{\"id\":\"wamid.R\"}]}",
+         NULL},
+    };
+    struct play p;
+    struct message_received again;
+    json_t *contact = NULL;
+
+    play_begin(&p, state, script, 1);
+    struct id id = play_text(&p, "x");
+    fixture_start(p.f);
+    wait_status(&p, &id, "sent", 0);
+    assert_int_equal(fixture_receive(p.f, PART, p.channel, "+6505551234", "wamid.B", "hi", &again), ERR_OK);
+    assert_string_equal(again.conversation_id.text, p.in.conversation_id.text);
+    struct snapshot *snap = fixture_snapshot(p.f);
+    assert_int_equal(contact_find(snap, PART, "bsuid", "US.77", &contact, NULL), ERR_OK);
+    snapshot_close(snap);
+    assert_int_equal(fixture_count(p.f, KIND_CONTACT, PART), 1);
+    json_decref(contact);
+    play_end(&p);
+}
+
 /* Several messages of one conversation go out one at a time, in order. */
 static void test_order(void **state)
 {
@@ -535,6 +562,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
     const struct CMUnitTest tests[] = {
         TEST(test_accepted),
+        TEST(test_recipient_renamed),
         TEST(test_order),
         TEST(test_outcomes),
         TEST(test_unknown_then_again),

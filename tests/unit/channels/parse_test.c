@@ -74,6 +74,13 @@ static const struct parse_case cases[] = {
      RAWMSG("{\"from\":\"16505551234\",\"id\":\"w\",\"timestamp\":\"soon\",\"type\":\"text\","
             "\"text\":{\"body\":\"x\"}}"),
      "M text|x|phone:+16505551234|turn;"},
+    {"half of an emoji", MSG("\"type\":\"text\",\"text\":{\"body\":\"cut \\ud83d\"}"),
+     "M text|cut \xef\xbf\xbd|phone:+16505551234|turn;"},
+    {"the other half, and a whole one",
+     MSG("\"type\":\"text\",\"text\":{\"body\":\"\\udc4b \\ud83d\\udc4b \\\\ud83d\"}"),
+     "M text|\xef\xbf\xbd \xf0\x9f\x91\x8b \\ud83d|phone:+16505551234|turn;"},
+    {"bytes that are no UTF-8", MSG("\"type\":\"text\",\"text\":{\"body\":\"a\xff\"}"),
+     "M text|a\xef\xbf\xbd|phone:+16505551234|turn;"},
     /* ---- other types ---- */
     {"image with caption",
      MSG("\"type\":\"image\",\"image\":{\"id\":\"9\",\"mime_type\":\"image/jpeg\",\"caption\":\"this one\"}"),

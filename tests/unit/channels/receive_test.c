@@ -290,6 +290,28 @@ static void test_window_never_back(void **state)
     json_decref(channel);
 }
 
+/* What the platform itself notes about a customer is no message of his. */
+static void test_system_opens_no_window(void **state)
+{
+    struct fixture *f = *state;
+    json_t *channel = fixture_channel(f, PART);
+    json_t *identities = fixture_identity("phone", "+16505551234");
+    struct message_inbound in = {
+        .channel = channel, .identities = identities, .type = "system", .text = "moved"};
+    struct message_received got;
+    struct snapshot *snap = fixture_snapshot(f);
+    struct changes *cs = changes_new();
+
+    assert_int_equal(message_receive(cs, snap, PART, &in, &got), ERR_OK);
+    snapshot_close(snap);
+    assert_int_equal(fixture_submit(f, cs), ERR_OK);
+    json_t *conversation = conversation_of(f, PART, &got);
+    assert_false(conversation_window_open(conversation, clock_wall_ms()));
+    json_decref(conversation);
+    json_decref(identities);
+    json_decref(channel);
+}
+
 static void test_thread(void **state)
 {
     struct fixture *f = *state;
@@ -504,6 +526,7 @@ int main(void)
         TEST(test_bad_identities),
         TEST(test_window_time),
         TEST(test_window_never_back),
+        TEST(test_system_opens_no_window),
         TEST(test_thread),
         TEST(test_race),
         TEST(test_race_on_thread),
