@@ -14,8 +14,8 @@
 
 #define LOOP_REPLIES   20 /* automatic replies in LOOP_SPAN_MS */
 #define LOOP_SPAN_MS   600000
-#define LOOP_SAME      3 /* near-identical texts in a row */
-#define LOOP_QUICK     5 /* answers to us in a row, each within LOOP_QUICK_MS */
+#define LOOP_SAME      4 /* repetitions in a row of a text that we answered each time */
+#define LOOP_QUICK     8 /* answers to us in a row, each within LOOP_QUICK_MS */
 #define LOOP_QUICK_MS  2000
 #define STARTERS_SHOWN 3
 

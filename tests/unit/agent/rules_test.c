@@ -181,7 +181,7 @@ static void loops(void **state)
         add(quick, "customer", text, 500);
         add(quick, "ai", "answer", 500);
     }
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         add(same, "customer", "I am away.", 60000);
         add(same, "ai", "answer", 1000);
     }

@@ -366,6 +366,80 @@ static void a_person_takes_and_gives_back(void **state)
     json_decref(replies);
 }
 
+/* What a race is about: the AI's newest reply against the person's joining. */
+struct race {
+    uint64_t joined_rev, reply_rev;
+    size_t replies;
+};
+
+/* Joins as often as it takes; the revision that did it. */
+static uint64_t join_now(struct shop *shop)
+{
+    for (;;) {
+        struct changes *cs = changes_new();
+        struct snapshot *snap;
+        uint64_t rev = 0, joined = 0;
+        json_t *conversation = shop_conversation(shop, &rev);
+        assert_int_equal(snapshot_open(shop->store, &snap), ERR_OK);
+        handoff_join(cs, snap, PART, conversation, rev, "Mia");
+        snapshot_close(snap);
+        json_decref(conversation);
+        enum err rc = store_submit_wait(shop->store, cs, &joined);
+        if (rc == ERR_OK) {
+            return joined;
+        }
+        assert_int_equal(rc, ERR_CONFLICT);
+    }
+}
+
+/* The revision of the AI's newest reply, and how many there are. */
+static void find_reply(struct shop *shop, struct race *race)
+{
+    json_t *replies = shop_messages(shop, "ai"), *message = NULL;
+    struct snapshot *snap;
+
+    race->replies = json_array_size(replies);
+    race->reply_rev = 0;
+    assert_int_equal(snapshot_open(shop->store, &snap), ERR_OK);
+    if (race->replies > 0) {
+        const char *id = jx_str(json_array_get(replies, race->replies - 1), "id");
+        assert_int_equal(snapshot_get(snap, KIND_MESSAGE, PART, id, &message, &race->reply_rev), ERR_OK);
+    }
+    snapshot_close(snap);
+    json_decref(message);
+    json_decref(replies);
+}
+
+/* A person joins at any moment of a turn: no reply has a revision above the joining's, and none is half
+ * there. */
+static void races_with_a_person(void **state)
+{
+    struct shop *shop = *state;
+    struct race race = {0};
+    unsigned won = 0;
+
+    shop_agent(shop, "{\"name\":\"Ana\"}");
+    shop_knowledge(shop);
+    shop_start(shop);
+    for (unsigned i = 0; i < 100; i++) {
+        size_t before = race.replies;
+        clock_shift_wall(15000);
+        shop_hear(shop, "text", i % 2 == 0 ? "How much is shipping to Germany?" : "Do gift cards expire?");
+        int64_t until = clock_mono_us() + (int64_t)(random_below(3000));
+        while (clock_mono_us() < until) {
+        }
+        race.joined_rev = join_now(shop);
+        shop_settle(shop);
+        find_reply(shop, &race);
+        assert_true(race.replies <= before + 1);
+        assert_true(race.reply_rev < race.joined_rev);
+        won += race.replies == before ? 1 : 0;
+        change(shop, RESOLVE_AI);
+    }
+    assert_true(won > 0);
+    assert_true(race.replies > 0);
+}
+
 static void closing_ends_it(void **state)
 {
     struct shop *shop = *state;
@@ -415,6 +489,7 @@ int main(void)
         TURN_TEST(a_conversation_goes_on),
         TURN_TEST(a_restart_loses_nothing),
         TURN_TEST(a_person_takes_and_gives_back),
+        TURN_TEST(races_with_a_person),
         TURN_TEST(closing_ends_it),
         TURN_TEST(a_second_handoff_tells_nobody),
     };
