@@ -11,6 +11,12 @@ struct kb_term {
     bool unknown;
 };
 
+/* A chunk's score beside what its length does to it: one line of the processor's cache for each posting. */
+struct kb_cell {
+    float score;
+    float norm; /* k1 * (1 - b + b * length / mean) */
+};
+
 struct kb_ranker {
     const struct kb_index *const *indexes;
     size_t index_count;
@@ -22,7 +28,8 @@ struct kb_ranker {
     struct kb_term *terms;
     size_t term_room;
 
-    float *words, *grams, *sums, *previous; /* by slot, index after index */
+    struct kb_cell *words, *grams; /* by slot, index after index */
+    float *sums, *previous;
     size_t room;
     float word_max, gram_max;
     double word_attainable, gram_attainable; /* the most any chunk could have */

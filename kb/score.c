@@ -20,17 +20,15 @@ static double idf_of(const struct kb_ranker *r, uint64_t live)
 }
 
 /* Adds weight * saturated count to the score of every slot in the list. */
-static void postings_score(float *scores, const float *lens, const struct kb_postings *p, double weight,
-                           double mean, double k1)
+static void postings_score(struct kb_cell *cells, const struct kb_postings *p, double weight, double k1)
 {
     const uint32_t *at = kb_postings_at(p);
-    float flat = (float)(k1 * (1.0 - B)), slope = (float)(k1 * B / (mean > 0 ? mean : 1.0));
     float gain = (float)(weight * (k1 + 1.0));
 
     for (uint32_t i = 0; i < p->count; i++) {
-        uint32_t slot = at[i] >> 8;
-        float count = (float)(at[i] & 255u);
-        scores[slot] += gain * count / (count + flat + slope * lens[slot]);
+        struct kb_cell *cell = &cells[at[i] >> 8];
+        float count = (float)(int)(at[i] & 255u);
+        cell->score += gain * count / (count + cell->norm);
     }
 }
 
@@ -49,16 +47,15 @@ static uint64_t word_live(const struct kb_ranker *r, const char *word, size_t le
 /* Scores one word of the vocabulary in every index. */
 static void word_score(struct kb_ranker *r, const char *word, size_t len, uint32_t hash, double weight)
 {
-    float *scores = r->words;
+    struct kb_cell *cells = r->words;
 
     for (size_t i = 0; i < r->index_count; i++) {
         const struct kb_index *index = r->indexes[i];
         uint32_t position = kb_index_word(index, word, len, hash);
         if (position != 0) {
-            postings_score(scores, index->word_lens, &index->words[position - 1].postings, weight,
-                           r->word_mean, K1_WORDS);
+            postings_score(cells, &index->words[position - 1].postings, weight, K1_WORDS);
         }
-        scores += index->slot_count;
+        cells += index->slot_count;
     }
 }
 
@@ -114,7 +111,7 @@ static int key_order(const void *a, const void *b)
 static void gram_score(struct kb_ranker *r, uint64_t key)
 {
     uint64_t live = 0;
-    float *scores = r->grams;
+    struct kb_cell *cells = r->grams;
 
     for (size_t i = 0; i < r->index_count; i++) {
         uint32_t position = kb_index_gram(r->indexes[i], key);
@@ -126,10 +123,9 @@ static void gram_score(struct kb_ranker *r, uint64_t key)
         const struct kb_index *index = r->indexes[i];
         uint32_t position = kb_index_gram(index, key);
         if (position != 0) {
-            postings_score(scores, index->gram_lens, &index->grams[position - 1].postings, weight,
-                           r->gram_mean, K1_GRAMS);
+            postings_score(cells, &index->grams[position - 1].postings, weight, K1_GRAMS);
         }
-        scores += index->slot_count;
+        cells += index->slot_count;
     }
 }
 
@@ -154,27 +150,43 @@ static void grams_score(struct kb_ranker *r)
     }
 }
 
+/* Sets the cells of every slot to nothing, with the norm of its length. */
+static void cells_clear(const struct kb_ranker *r, struct kb_cell *cells, bool grams)
+{
+    double k1 = grams ? K1_GRAMS : K1_WORDS, mean = grams ? r->gram_mean : r->word_mean;
+    float flat = (float)(k1 * (1.0 - B)), slope = (float)(k1 * B / (mean > 0 ? mean : 1.0));
+
+    for (size_t i = 0; i < r->index_count; i++) {
+        const struct kb_index *index = r->indexes[i];
+        const float *lens = grams ? index->gram_lens : index->word_lens;
+        for (size_t slot = 0; slot < index->slot_count; slot++) {
+            cells[slot] = (struct kb_cell){0, flat + slope * lens[slot]};
+        }
+        cells += index->slot_count;
+    }
+}
+
 /* The largest score of a living slot. */
-static float max_of(const struct kb_ranker *r, const float *scores)
+static float max_of(const struct kb_ranker *r, const struct kb_cell *cells)
 {
     float max = 0;
 
     for (size_t i = 0; i < r->index_count; i++) {
         const struct kb_index *index = r->indexes[i];
         for (size_t slot = 0; slot < index->slot_count; slot++) {
-            if (scores[slot] > max && !kb_index_dead(index, slot)) {
-                max = scores[slot];
+            if (cells[slot].score > max && !kb_index_dead(index, slot)) {
+                max = cells[slot].score;
             }
         }
-        scores += index->slot_count;
+        cells += index->slot_count;
     }
     return max;
 }
 
 void kb_score(struct kb_ranker *r, const char *text)
 {
-    memset(r->words, 0, r->slots * sizeof(float));
-    memset(r->grams, 0, r->slots * sizeof(float));
+    cells_clear(r, r->words, false);
+    cells_clear(r, r->grams, true);
     kb_bag_reset(&r->bag);
     kb_bag_add(&r->bag, text, strlen(text), 1);
     words_score(r);

@@ -16,14 +16,16 @@ static unsigned min3(unsigned a, unsigned b, unsigned c)
     return least < c ? least : c;
 }
 
-/* One row of the distance table; returns its least value. */
-static unsigned row_fill(unsigned rows[3][KB_WORD_CPS + 1], size_t i, const int32_t *a, const int32_t *b,
-                         size_t b_len)
+/* One row of the distance table, only the cells at most max off the diagonal (the others are above max
+ * anyway); returns its least value. */
+static unsigned row_fill(unsigned rows[3][KB_WORD_CPS + 2], size_t i, const int32_t *a, const int32_t *b,
+                         size_t b_len, unsigned max)
 {
     unsigned *row = rows[i % 3], *before = rows[(i + 2) % 3], *second = rows[(i + 1) % 3];
-    unsigned least = row[0] = (unsigned)i;
+    size_t from = i > max ? i - max : 1, to = i + max < b_len ? i + max : b_len;
+    unsigned least = row[from - 1] = from == 1 ? (unsigned)i : max + 1;
 
-    for (size_t j = 1; j <= b_len; j++) {
+    for (size_t j = from; j <= to; j++) {
         unsigned cost = a[i - 1] == b[j - 1] ? 0 : 1;
         row[j] = min3(before[j] + 1, row[j - 1] + 1, before[j - 1] + cost);
         if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && second[j - 2] + 1 < row[j]) {
@@ -31,23 +33,24 @@ static unsigned row_fill(unsigned rows[3][KB_WORD_CPS + 1], size_t i, const int3
         }
         least = row[j] < least ? row[j] : least;
     }
+    row[to + 1] = max + 1;
     return least;
 }
 
 unsigned kb_distance(const int32_t *a, size_t a_len, const int32_t *b, size_t b_len, unsigned max)
 {
-    unsigned rows[3][KB_WORD_CPS + 1];
+    unsigned rows[3][KB_WORD_CPS + 2];
 
     CHECK(a_len <= KB_WORD_CPS && b_len <= KB_WORD_CPS);
     if (a_len > b_len + max || b_len > a_len + max) {
         return max + 1;
     }
-    for (size_t j = 0; j <= b_len; j++) {
+    for (size_t j = 0; j <= b_len + 1; j++) {
         rows[0][j] = (unsigned)j;
     }
     unsigned least_before = 0;
     for (size_t i = 1; i <= a_len; i++) {
-        unsigned least = row_fill(rows, i, a, b, b_len);
+        unsigned least = row_fill(rows, i, a, b, b_len, max);
         if (least > max && least_before > max) {
             return max + 1;
         }
@@ -111,14 +114,30 @@ struct wanted {
     unsigned max;
 };
 
+/* The next word from i on whose letters differ from the mask in at most `bits` kinds; the count of words if
+ * none. With a constant for bits the compiler unrolls the loop: this is where a correction spends its time.
+ */
+static inline size_t next_alike(const struct kb_index *index, size_t i, uint64_t mask, unsigned bits)
+{
+    for (; i < index->word_count; i++) {
+        uint64_t rest = index->masks[i] ^ mask;
+        for (unsigned k = 0; k < bits; k++) {
+            rest &= rest - 1; /* drops the lowest bit; none stays none */
+        }
+        if (rest == 0) {
+            break;
+        }
+    }
+    return i;
+}
+
 /* The distance of word i to the wanted one, max + 1 if it is too far. */
 static unsigned distance_of(const struct kb_index *index, size_t i, const struct wanted *w)
 {
     const struct kb_vocable *v = &index->words[i];
     int32_t cps[KB_WORD_CPS];
 
-    if (v->live == 0 || v->cps + w->max < w->count || v->cps > w->count + w->max ||
-        (unsigned)__builtin_popcountll(index->masks[i] ^ w->mask) > 2 * w->max) {
+    if (v->live == 0 || v->cps + w->max < w->count || v->cps > w->count + w->max) {
         return w->max + 1;
     }
     size_t count = kb_word_cps(index->texts + v->text, v->len, cps);
@@ -138,6 +157,28 @@ static size_t letters_of(const struct wanted *w)
     return digits == letters || w->count == 0 || kb_cp_class(w->cps[0]) != KB_CP_WORD ? 0 : letters;
 }
 
+/* Adds the guesses out of one index to those found. */
+static size_t index_spell(const struct kb_index *const *indexes, size_t count, const struct kb_index *index,
+                          const struct wanted *w, struct kb_guess guesses[KB_SPELL_MAX], size_t found)
+{
+    size_t i = 0;
+
+    for (;; i++) {
+        i = w->max == 1 ? next_alike(index, i, w->mask, 2) : next_alike(index, i, w->mask, 4);
+        if (i >= index->word_count) {
+            return found;
+        }
+        unsigned distance = distance_of(index, i, w);
+        if (distance > w->max) {
+            continue;
+        }
+        const struct kb_vocable *v = &index->words[i];
+        struct kb_guess guess = {index->texts + v->text, v->len, v->hash, distance, 0};
+        guess.live = live_of(indexes, count, &guess);
+        found = guess_insert(guesses, found, &guess);
+    }
+}
+
 size_t kb_spell(const struct kb_index *const *indexes, size_t count, const char *word, size_t len,
                 struct kb_guess guesses[KB_SPELL_MAX])
 {
@@ -152,16 +193,7 @@ size_t kb_spell(const struct kb_index *const *indexes, size_t count, const char 
     w.mask = kb_word_mask(w.cps, w.count);
     w.max = letters <= SHORT_MAX ? 1 : 2;
     for (size_t k = 0; k < count; k++) {
-        for (size_t i = 0; i < indexes[k]->word_count; i++) {
-            unsigned distance = distance_of(indexes[k], i, &w);
-            if (distance > w.max) {
-                continue;
-            }
-            const struct kb_vocable *v = &indexes[k]->words[i];
-            struct kb_guess guess = {indexes[k]->texts + v->text, v->len, v->hash, distance, 0};
-            guess.live = live_of(indexes, count, &guess);
-            found = guess_insert(guesses, found, &guess);
-        }
+        found = index_spell(indexes, count, indexes[k], &w, guesses, found);
     }
     return found;
 }
