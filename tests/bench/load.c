@@ -18,7 +18,7 @@
 struct settings {
     long connections, size, customers, count, prepare;
     long warm_ms, window_ms;
-    const char *secret, *kind, *phone_id, *tag;
+    const char *secret, *kind, *phone_id, *status_id, *tag;
     char host[64];
     char address[32];
     unsigned port;
@@ -52,6 +52,7 @@ static const struct flag flags[] = {
     TEXT("--secret", secret, "the app secret that signs"),
     TEXT("--kind", kind, "message or status"),
     TEXT("--phone-id", phone_id, "phone_number_id in the payload"),
+    TEXT("--status-id", status_id, "the message all statuses are about; one of its own for each if absent"),
     TEXT("--tag", tag, "8 letters or digits that make the ids of this run unique; random if absent"),
 };
 #undef NUMBER
@@ -189,6 +190,7 @@ static int run(const struct settings *s)
                                    .path = s->path,
                                    .secret = s->secret,
                                    .phone_id = s->phone_id,
+                                   .status_id = s->status_id,
                                    .tag = s->tag,
                                    .body_size = (size_t)s->size,
                                    .customers = (unsigned)s->customers};

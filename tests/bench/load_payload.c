@@ -65,24 +65,26 @@ static void add_message(struct buf *body, long now, size_t size)
     buf_adds(body, closing);
 }
 
-static void add_one_status(struct buf *body, const char *status, long now)
+/* The mark stands in the conversation's id too, so that statuses about one message still differ. */
+static void add_one_status(struct buf *body, const char *id, const char *status, long now)
 {
     buf_addf(body,
-             "{\"id\":\"wamid.HBgLMTY1MDM4Nzk0MzkVAgAS" ID_MARK "\",\"status\":\"%s\",\"timestamp\":\"%ld\","
-             "\"recipient_id\":\"1555" CUSTOMER_MARK
-             "\",\"conversation\":{\"id\":\"3f8a2c4de1b7491f8a3e5d0c6b92f714\","
-             "\"origin\":{\"type\":\"service\"}},\"pricing\":{\"billable\":true,\"pricing_model\":\"PMP\","
-             "\"category\":\"service\",\"type\":\"regular\"}}",
-             status, now);
+             "{\"id\":\"%s\",\"status\":\"%s\",\"timestamp\":\"%ld\",\"recipient_id\":\"1555" CUSTOMER_MARK
+             "\",\"conversation\":{\"id\":\"3f8a2c4de1b7" ID_MARK "\",\"origin\":{\"type\":\"service\"}},"
+             "\"pricing\":{\"billable\":true,\"pricing_model\":\"PMP\",\"category\":\"service\",\"type\":"
+             "\"regular\"}}",
+             id, status, now);
 }
 
-/* Two statuses of one message that the receiver never sent. */
-static void add_statuses(struct buf *body, long now)
+/* Two statuses of one message. */
+static void add_statuses(struct buf *body, const char *status_id, long now)
 {
+    const char *id = status_id != NULL ? status_id : "wamid.HBgLMTY1MDM4Nzk0MzkVAgAS" ID_MARK;
+
     buf_adds(body, "\"statuses\":[");
-    add_one_status(body, "sent", now);
+    add_one_status(body, id, "sent", now);
     buf_addc(body, ',');
-    add_one_status(body, "delivered", now);
+    add_one_status(body, id, "delivered", now);
     buf_adds(body, "]},\"field\":\"messages\"}]}]}");
 }
 
@@ -132,7 +134,7 @@ struct payload *payload_new(const struct payload_options *options)
     if (options->kind == PAYLOAD_MESSAGE) {
         add_message(&body, now, options->body_size);
     } else {
-        add_statuses(&body, now);
+        add_statuses(&body, options->status_id, now);
     }
     buf_init(&p->request, 2 * REQUEST_MAX);
     add_head(p, options, body.len);

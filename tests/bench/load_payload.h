@@ -16,13 +16,14 @@ enum payload_kind { PAYLOAD_MESSAGE, PAYLOAD_STATUS };
 
 struct payload_options {
     enum payload_kind kind;
-    const char *host;     /* Host field */
-    const char *path;     /* request target */
-    const char *secret;   /* the app secret that signs */
-    const char *phone_id; /* phone_number_id in the metadata */
-    const char *tag;      /* 8 characters that no other run against the same server uses */
-    size_t body_size;     /* bytes of a message body; a status has its own natural size */
-    unsigned customers;   /* distinct senders, taken in turn */
+    const char *host;      /* Host field */
+    const char *path;      /* request target */
+    const char *secret;    /* the app secret that signs */
+    const char *phone_id;  /* phone_number_id in the metadata */
+    const char *status_id; /* the message that all statuses are about; NULL: each about one of its own */
+    const char *tag;       /* 8 characters that no other run against the same server uses */
+    size_t body_size;      /* bytes of a message body; a status has its own natural size */
+    unsigned customers;    /* distinct senders, taken in turn */
 };
 
 struct payload *payload_new(const struct payload_options *options);
