@@ -19,10 +19,27 @@ void agents_list(struct call *c)
     }
 }
 
+/* What nobody may set is refused by name; a PUT may carry it, since it is in what a GET answers. False: the
+ * call has ended. */
+static bool settable(struct call *c)
+{
+    static const char *const fixed[] = {"id", "collection_id", "channels", "created_at", "updated_at"};
+    for (unsigned i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
+        if (json_object_get(c->body, fixed[i]) != NULL) {
+            call_fail(c, API_BAD_FIELD, fixed[i], "%s cannot be set.", fixed[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
 void agents_create(struct call *c)
 {
     json_t *agent = NULL;
     const char *field = NULL;
+    if (!settable(c)) {
+        return;
+    }
     enum err rc = agent_create(call_changes(c), c->part, NULL, c->body, &agent, &field, &c->why);
     if (rc != ERR_OK) {
         call_refuse(c, rc, field, buf_str(&c->why));
@@ -81,6 +98,9 @@ static bool update(struct call *c, json_t *agent, uint64_t rev, const json_t *bo
 void agents_change(struct call *c)
 {
     uint64_t rev;
+    if (strcmp(c->route->method, "PUT") != 0 && !settable(c)) {
+        return;
+    }
     json_t *agent = call_agent(c, &rev);
     if (agent != NULL && update(c, agent, rev, c->body)) {
         call_commit(c, 200, show(c, agent));
