@@ -29,9 +29,22 @@ static int64_t now_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-/* Keeps the input if none was slower. */
-static void note(const uint8_t *data, size_t size, int64_t us)
+/* Gives one input to the target; the microseconds it took. */
+static int64_t timed(const char *data, size_t size)
 {
+    int64_t begun = now_us();
+
+    fuzz_one(data, size);
+    return now_us() - begun;
+}
+
+/* Keeps the input if none was slower. It must be so twice: first touches of memory and code are not its own.
+ */
+static void note(const char *data, size_t size, int64_t us)
+{
+    int64_t again = us > slowest.us ? timed(data, size) : us;
+
+    us = again < us ? again : us;
     if (us <= slowest.us) {
         return;
     }
@@ -76,10 +89,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    int64_t begun = now_us();
+    const char *text = size > 0 ? (const char *)data : "";
 
-    fuzz_one(size > 0 ? (const char *)data : "", size);
-    note(data, size, now_us() - begun);
+    note(text, size, timed(text, size));
     return 0;
 }
 

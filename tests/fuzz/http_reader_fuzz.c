@@ -175,6 +175,7 @@ static void play(struct run *run)
     loop_run(thread->loop);
     CHECK(TAILQ_EMPTY(&thread->conns) && TAILQ_EMPTY(&thread->requests));
     CHECK(buf_ok(&run->story));
+    CHECK(run->answers == run->calls);
 }
 
 /* Plays the same bytes cut in another way; the story must be the same. */
