@@ -4,8 +4,8 @@
  * What the platform answers takes started_at away again. So a record that still has it, without a platform
  * id, means doubt: we crashed in between, or no answer came. Nobody can ask the platform what became of the
  * call; but every status it sends carries our id and lifts the message out of "queued" (status.c). A message
- * in doubt therefore waits for the grace time and is then sent once more, which may happen DOUBTS_MAX times
- * before it fails as OUTCOME_UNKNOWN.
+ * in doubt therefore looks every DOUBT_LOOK_MS whether that has happened, and after the grace time is sent
+ * once more, which may happen DOUBTS_MAX times before it fails as OUTCOME_UNKNOWN.
  *
  * The steps: look (is it still to be sent, may it be?) -> mark (durable) -> call -> settle (the outcome into
  * the record). Look and settle read afresh and start over on ERR_CONFLICT: a status may have moved the
@@ -28,6 +28,7 @@
 #define DOUBTS_MAX     3
 #define AGE_MAX_MS     86400000 /* a message that nothing else expires is given up after a day */
 #define PAUSED_WAIT_MS 15000    /* how often a message looks whether its channel goes on */
+#define DOUBT_LOOK_MS  500      /* how often a message in doubt looks whether a status has settled it */
 #define WAIT_FIRST_MS  1000
 #define WAIT_CAP_MS    300000
 #define TEXT_MAX       400 /* bytes kept of a platform's words */
@@ -243,7 +244,7 @@ static void decide(struct outbox *o, struct snapshot *snap)
     struct verdict verdict = verdict_of(o, sender, now);
 
     if (wait > 0) {
-        postpone(o, wait);
+        postpone(o, wait < DOUBT_LOOK_MS ? wait : DOUBT_LOOK_MS);
         return;
     }
     if (jx_int(attempt, "started_at", 0) > 0 && jx_int(attempt, "doubts", 0) + 1 >= DOUBTS_MAX) {
@@ -477,7 +478,7 @@ static void settle_changes(struct outbox *o, struct changes *cs, struct snapshot
         return;
     case SEND_UNKNOWN:
         log_warn("send.unknown", "message=%s code=%s", message_id(o), log_quote(o->code));
-        changes_postpone(cs, o->job, option_int(OPT_DOUBT_GRACE));
+        changes_postpone(cs, o->job, DOUBT_LOOK_MS);
         return;
     }
 }

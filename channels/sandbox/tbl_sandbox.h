@@ -1,5 +1,5 @@
-/* tbl_sandbox.h: the numbers to which the simulated platform behaves in a special way; every other recipient gets sent,
- * delivered, read. X("recipient", behaviour, "what happens") */
+/* tbl_sandbox.h: the numbers to which the simulated platform behaves in a special way; every other recipient gets
+ * sent, delivered, read. X("recipient", behaviour, "what happens") */
 X("+15550100001", PLAY_FAILED, "accepted, then failed for good: 131026, undeliverable")
 X("+15550100002", PLAY_WINDOW, "refused: 131047, the 24-hour window is closed")
 X("+15550100003", PLAY_LIMITED, "refused once with 130429 (rate limit), accepted when tried again")

@@ -1,9 +1,9 @@
 /* tbl_errors.h: Meta's error codes and what we do about each; see "Error codes" in Meta's Cloud API reference.
  *
- * X(first code, last code, class, wait ms, factor, tries, "text"): a retry waits `wait` before the second attempt and `factor`
- * times longer before each further one, with jitter; after `tries` attempts (0: no such bound) it counts as refused. Codes that
- * no row has are judged by their HTTP status. The classes C of the platform's pages that concern one template or one test
- * recipient only are refusals here: pausing the whole number for them would stop everybody's messages. */
+ * X(first code, last code, class, wait ms, factor, tries, "text"): a retry waits `wait` before the second attempt and
+ * `factor` times longer before each further one, with jitter; after `tries` attempts (0: no such bound) it counts as
+ * refused. Codes that no row has are judged by their HTTP status. What concerns one template or one test recipient
+ * only is a refusal here: pausing the whole number for it would stop everybody's messages. */
 X(0, 0, WHATSAPP_AUTH, 0, 0, 0, "the access token is invalid")
 X(1, 1, WHATSAPP_RETRY, 1000, 2, 3, "invalid or unknown request")
 X(2, 2, WHATSAPP_RETRY, 2000, 2, 0, "temporary outage")

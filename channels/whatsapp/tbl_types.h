@@ -1,6 +1,8 @@
 /* tbl_types.h: the types of messages that customers send, one row each.
+ *
  * X("type on the wire", "type we store", reader of the text, wants_turn, "text for the agent when there is none"): the
- * reader adds to a buffer what the agent reads; an empty buffer gives the last column. Other types are stored as "unsupported". */
+ * reader adds to a buffer what the agent reads; an empty buffer gives the last column. Other types are stored as
+ * "unsupported". */
 X("text", "text", text_body, true, "")
 X("image", "image", media_caption, true, "[image]")
 X("video", "video", media_caption, true, "[video]")

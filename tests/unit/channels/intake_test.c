@@ -273,6 +273,106 @@ static void test_status_of_other_channel(void **state)
     json_decref(other);
 }
 
+/* ---- posts at random ---- */
+
+#define RANDOM_MESSAGES 60
+#define RANDOM_REPLIES  4
+#define RANDOM_ITEMS    ((RANDOM_MESSAGES + 3 * RANDOM_REPLIES) * 3)
+
+/* A small generator of its own, so that a failing seed can be run again. */
+static unsigned draw(unsigned *seed, unsigned bound)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return (*seed >> 8) % bound;
+}
+
+/* Every message and every status three times, and something broken now and then. */
+static size_t random_items(char *items[RANDOM_ITEMS], const struct id *replies)
+{
+    static const char *const words[] = {"sent", "delivered", "read"};
+    size_t count = 0;
+
+    for (int copy = 0; copy < 3; copy++) {
+        for (int i = 0; i < RANDOM_MESSAGES; i++) {
+            items[count++] = xasprintf("\"messages\":[" TEXT("1650555%04d", "rnd%d", "%d") "%s]", i % 7, i, i,
+                                       i % 5 == 0 ? ",{\"id\":7},null" : "");
+        }
+        for (int i = 0; i < 3 * RANDOM_REPLIES; i++) {
+            items[count++] = xasprintf(
+                "\"statuses\":[{\"id\":\"out%d\",\"status\":\"%s\",\"biz_opaque_callback_data\":\"%s\"}]",
+                i / 3, words[i % 3], replies[i / 3].text);
+        }
+    }
+    CHECK(count == RANDOM_ITEMS);
+    return count;
+}
+
+/* Posts the items in random order, one to nine of them in a post. */
+static void post_shuffled(struct fixture *f, const json_t *channel, char *items[RANDOM_ITEMS], unsigned *seed)
+{
+    struct buf payload;
+
+    for (unsigned i = RANDOM_ITEMS - 1; i > 0; i--) {
+        unsigned other = draw(seed, i + 1);
+        char *item = items[i];
+        items[i] = items[other];
+        items[other] = item;
+    }
+    buf_init(&payload, 1 << 16);
+    for (unsigned i = 0; i < RANDOM_ITEMS;) {
+        unsigned end = i + 1 + draw(seed, 9);
+        buf_reset(&payload);
+        buf_adds(&payload, OPEN);
+        for (bool first = true; i < end && i < RANDOM_ITEMS; i++, first = false) {
+            buf_addf(&payload, "%s{\"field\":\"messages\",\"value\":{%s}}", first ? "" : ",", items[i]);
+            free(items[i]);
+        }
+        buf_adds(&payload, CLOSE);
+        post(f, PART, channel, buf_str(&payload));
+    }
+    buf_fini(&payload);
+}
+
+static void test_random_posts(void **state)
+{
+    struct fixture *f = *state;
+    json_t *channel = fixture_channel(f, PART);
+    struct id replies[RANDOM_REPLIES];
+    char *items[RANDOM_ITEMS];
+    const char *wanted = getenv("TEST_SEED");
+    unsigned seed = wanted != NULL ? (unsigned)strtoul(wanted, NULL, 10) : (unsigned)clock_wall_ms();
+    unsigned seen[RANDOM_MESSAGES] = {0};
+    size_t i;
+    json_t *msg;
+
+    print_message("seed %u\n", seed);
+    for (i = 0; i < RANDOM_REPLIES; i++) {
+        replies[i] = queue_reply(f, channel, PART);
+    }
+    (void)random_items(items, replies);
+    start_without_sending(f);
+    post_shuffled(f, channel, items, &seed);
+    fixture_wait(intake_idle, f, "intake");
+    json_t *all = fixture_all(f, KIND_MESSAGE, PART);
+    json_array_foreach (all, i, msg) {
+        const char *id = jx_str_or(msg, "platform_id", "");
+        if (strncmp(id, "rnd", 3) == 0) {
+            assert_string_equal(jx_str(msg, "text"), id + 3);
+            seen[strtoul(id + 3, NULL, 10)]++;
+        } else if (strcmp(jx_str(msg, "direction"), "out") == 0) {
+            assert_string_equal(jx_str(msg, "status"), "read");
+        }
+    }
+    for (i = 0; i < RANDOM_MESSAGES; i++) {
+        assert_int_equal(seen[i], 1);
+    }
+    assert_int_equal(json_array_size(all), RANDOM_MESSAGES + 2 * RANDOM_REPLIES);
+    assert_int_equal(fixture_count(f, KIND_CONVERSATION, PART), 8);
+    assert_int_equal(fixture_count(f, KIND_DEAD, PART), 0);
+    json_decref(all);
+    json_decref(channel);
+}
+
 /* A channel that was deleted leaves nothing that is tried for ever. */
 static void test_channel_gone(void **state)
 {
@@ -300,14 +400,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
     const struct CMUnitTest tests[] = {
-        TEST(test_batch),
-        TEST(test_unreadable),
-        TEST(test_other_number),
-        TEST(test_long_batch),
-        TEST(test_status_before_answer),
-        TEST(test_status_of_nobody),
-        TEST(test_channel_gone),
-        TEST(test_status_of_other_channel),
+        TEST(test_random_posts),     TEST(test_batch),        TEST(test_unreadable),
+        TEST(test_other_number),     TEST(test_long_batch),   TEST(test_status_before_answer),
+        TEST(test_status_of_nobody), TEST(test_channel_gone), TEST(test_status_of_other_channel),
     };
 
     return cmocka_run_group_tests(tests, fixture_keys, NULL);
