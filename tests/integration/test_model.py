@@ -43,7 +43,7 @@ class ModelCase(unittest.TestCase):
 
 class Answers(ModelCase):
     def test_the_model_writes_from_the_knowledge(self):
-        self.assertEqual(self.ask("When do you open? I am \u202eJo\u202c."), ANSWER)
+        self.assertEqual(self.ask("When does the shop open? I am \u202eJo\u202c."), ANSWER)
         request = self.model.requests[0]
         self.assertEqual(request.path, "/v1/chat/completions")
         self.assertEqual(request.headers["Authorization"], "Bearer " + self.model.settings["api_key"])
@@ -121,12 +121,14 @@ class Faults(ModelCase):
             self.assertIn("colleague", self.ask())
 
     def test_a_server_that_drips_or_hangs_is_cut_off(self):
-        """The slow one: a drip is cut when the turn's time is up, silence after the wait for a first byte."""
-        began = time.monotonic()
-        self.model.next(Drip(self.model.hold()))
-        self.assertIn("9 in the morning", self.ask(seconds=65))
-        self.assertLess(time.monotonic() - began, 62)
-        self.assertLess(len(self.model.requests), 3)
+        self.daemon.options["model_time"] = "3s"
+        self.daemon.restart()
+        for behaviour in (Drip(self.model.hold()), Silence(self.model.hold())):
+            self.model.next(behaviour)
+            began = time.monotonic()
+            self.assertIn("9 in the morning", self.ask())
+            self.assertLess(time.monotonic() - began, 8)
+            wait_for(self.daemon.idle, "the queues to empty")
 
     def test_a_private_address_is_refused_unless_allowed(self):
         del self.daemon.options["allow_private_networks"]
