@@ -1,8 +1,8 @@
 /* generate.c: lets a generator write a draft; waits and tries again by the class of a failure.
  *
  * At most TURN_RETRIES repetitions after a failure that may pass, one more with less context when the prompt
- * was too long, all within TURN_GENERATE_MS. What an attempt wrote before it failed is thrown away; watchers
- * see a new AGENT_STARTED. */
+ * was too long, all within the time of OPT_MODEL_TIME, so that the whole turn stays below 60 s. What an
+ * attempt wrote before it failed is thrown away; watchers see a new AGENT_STARTED. */
 #include <string.h>
 
 #include "agent/turn.h"
@@ -13,6 +13,7 @@
 #include "queue/base/crypto.h"
 #include "queue/base/log.h"
 #include "queue/base/loop.h"
+#include "queue/base/option.h"
 
 #define BACKOFF_MS     500
 #define OUTPUT_TOKENS  600
@@ -36,7 +37,7 @@ static const char *canary_of(struct turn *turn)
 /* ms left for generating. */
 static int64_t time_left(const struct turn *turn)
 {
-    return turn->begun_mono_ms + TURN_GENERATE_MS - clock_mono_ms();
+    return turn->begun_mono_ms + option_int(OPT_MODEL_TIME) - clock_mono_ms();
 }
 
 void turn_request(struct turn *turn, struct model_request *out)

@@ -62,8 +62,7 @@ struct handoff_row {
 const struct handoff_row *handoff_reason_row(enum handoff_reason reason);
 
 /* How long things may take, in ms. */
-#define TURN_GENERATE_MS 50000 /* all attempts of a generation; the whole turn stays below 60 s */
-#define TURN_ATTEMPT_MIN 1500  /* less time than this is not worth another attempt */
+#define TURN_ATTEMPT_MIN 1500 /* less time than this is not worth another attempt */
 #define TURN_RETRIES     2
 #define TURN_BURST_MS    6000 /* the longest a burst is waited for */
 #define TURN_PARTS       4    /* messages of a burst that are searched one by one */
