@@ -225,12 +225,15 @@ static enum cli_exit load_options(void)
     return rc == ERR_OK ? EXIT_DONE : EXIT_USAGE;
 }
 
-/* Log level and format as the options say. */
-static enum cli_exit set_log(void)
+/* Log level and format as the options say; commands that only pass by say less, unless told. */
+static enum cli_exit set_log(bool daemon)
 {
     enum log_level level = LOG_INFO;
     if (!log_level_parse(option_text(OPT_LOG_LEVEL), &level)) {
         return cli_fail(EXIT_USAGE, "log.level must be debug, info, warn or error");
+    }
+    if (!daemon && option_source_of(OPT_LOG_LEVEL) == OPTION_DEFAULT) {
+        level = LOG_WARN;
     }
     log_set(level, strcmp(option_text(OPT_LOG_FORMAT), "json") == 0 ? LOG_JSON : LOG_KEYVALUE);
     return EXIT_DONE;
@@ -260,7 +263,7 @@ int cli_main(int argc, char **argv)
     if (code == EXIT_DONE && cli.command->run != cli_check_config) {
         code = load_options();
         if (code == EXIT_DONE) {
-            code = set_log();
+            code = set_log(cli.command->run == cli_serve);
         }
     }
     if (code == EXIT_DONE) {
