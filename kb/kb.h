@@ -78,7 +78,9 @@ struct kb_result {
     double confidence; /* calibrated probability that hits[0] answers the question; 0 if there is none */
     int64_t took_us;
 };
-/* Everything in *result lives in the arena. An empty knowledge base gives count 0 and ERR_OK. */
+/* Everything in *result lives in the arena. An empty knowledge base gives count 0 and ERR_OK. Of text and previous the
+ * first 2,048 bytes count. The first search of a collection reads it into memory (some 20,000 chunks a second) and blocks
+ * as long; later ones take well under a millisecond for up to 20,000 chunks. */
 enum err kb_search(struct kb *kb, const struct kb_query *query, struct arena *arena,
                    struct kb_result *result) MUST_CHECK;
 

@@ -5,6 +5,7 @@
 
 #include "kb/rank_int.h"
 #include "kb/spell.h"
+#include "queue/base/codec.h"
 
 #define K1_WORDS    1.5 /* how slowly a repeated word stops counting */
 #define K1_GRAMS    1.3
@@ -12,6 +13,8 @@
 #define FACTOR_NEAR 0.8 /* weight of a replacement at distance 1 */
 #define FACTOR_FAR  0.5 /* at distance 2 */
 #define QUERY_GRAMS 4096
+#define QUERY_BYTES 2048 /* of a text are scored; the rest of a longer one is not looked at */
+#define GUESSED_MAX 16   /* unknown words of a question that are corrected */
 
 /* Inverse document frequency; never negative. */
 static double idf_of(const struct kb_ranker *r, uint64_t live)
@@ -83,6 +86,7 @@ static void words_score(struct kb_ranker *r)
         r->term_room = r->bag.count * 2;
         r->terms = xrealloc(r->terms, r->term_room * sizeof *r->terms);
     }
+    unsigned unknown = 0;
     r->word_attainable = r->word_reach = 0;
     for (size_t i = 0; i < r->bag.count; i++) {
         const struct kb_bag_word *w = &r->bag.words[i];
@@ -91,7 +95,7 @@ static void words_score(struct kb_ranker *r)
         r->terms[i] = (struct kb_term){(uint32_t)i, idf_of(r, live), live == 0};
         double most = w->count * r->terms[i].idf * (K1_WORDS + 1.0), guessed = -1;
         if (live == 0) {
-            guessed = unknown_score(r, w);
+            guessed = unknown++ < GUESSED_MAX ? unknown_score(r, w) : -1;
         } else {
             word_score(r, text, w->len, w->hash, w->count * r->terms[i].idf);
         }
@@ -188,7 +192,7 @@ void kb_score(struct kb_ranker *r, const char *text)
     cells_clear(r, r->words, false);
     cells_clear(r, r->grams, true);
     kb_bag_reset(&r->bag);
-    kb_bag_add(&r->bag, text, strlen(text), 1);
+    kb_bag_add(&r->bag, text, utf8_prefix(text, strlen(text), QUERY_BYTES), 1);
     words_score(r);
     grams_score(r);
     r->word_max = max_of(r, r->words);
