@@ -7,7 +7,7 @@ import tempfile
 import unittest
 
 from tests.support.daemon import ROOT
-from tests.integration.test_quickstart import Quickstart
+from tests.integration import test_quickstart
 
 
 class Readme(unittest.TestCase):
@@ -20,7 +20,7 @@ class Readme(unittest.TestCase):
         self.addCleanup(shutil.rmtree, home, True)
         self.addCleanup(shutil.rmtree, "/tmp/chasqui-docs", True)
         self.data = os.path.join(home, ".local/share/chasqui")
-        self.addCleanup(Quickstart.end_daemon, self)
+        self.addCleanup(test_quickstart.Quickstart.end_daemon, self)
         env = {k: v for k, v in os.environ.items() if not k.startswith(("CHASQUI_", "XDG_"))}
         script = "set -euo pipefail\n" + "\n".join(f"echo '-- block {i}' >&2\n{block}" for i, block in enumerate(blocks))
         done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=ROOT, env={**env, "HOME": home},
