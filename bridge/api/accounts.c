@@ -1,3 +1,4 @@
+/* accounts.c: a new account and all that it needs to work, in one change-set. */
 #include "bridge/api/accounts.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* agents.c: agents and their settings. What an agent may hold is the agent room's table; here is only who may ask. */
 #include "agent/agent.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* auth.c: who calls, from the key or the Unix socket; requests are counted here, before anything else is done for them. */
 #include "bridge/api/auth.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* channels.c: connecting agents to platforms. Credentials go in and never come out. */
 #include "channels/channel.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* contacts.c: reading the people who wrote. */
 #include "channels/contact.h"
 
 #include "bridge/api/call.h"

@@ -1,3 +1,4 @@
+/* cursor.c: a cursor is its place sealed under the name of its list. */
 #include "bridge/api/cursor.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* documents.c: the record of a document: checked, prepared for the index, guarded by its external id. */
 #include "bridge/api/documents.h"
 
 #include <stdio.h>

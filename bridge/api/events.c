@@ -1,3 +1,4 @@
+/* events.c: reading the event log. Events leave as their stored form, the same that endpoints get. */
 #include "queue/events.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* figures.c: counters that every HTTP thread adds to, without a lock. */
 #include "bridge/api/figures.h"
 
 #include <inttypes.h>

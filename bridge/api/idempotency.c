@@ -1,3 +1,4 @@
+/* idempotency.c: the record of an Idempotency-Key, committed with the effect; requests under way are held in memory. */
 #include "bridge/api/idempotency.h"
 
 #include <pthread.h>

@@ -1,3 +1,4 @@
+/* keys.c: making, recognising and finding API keys. */
 #include "bridge/api/keys.h"
 
 #include <string.h>

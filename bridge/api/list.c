@@ -1,3 +1,5 @@
+/* list.c: one page of a list, by number or by cursor. Reads end exactly where the page ends, so the position behind the last
+ * row is the next cursor. */
 #include "bridge/api/list.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* me.c: the account behind the key. */
 #include "bridge/api/call.h"
 #include "queue/events.h"
 

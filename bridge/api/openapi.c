@@ -144,7 +144,7 @@ static void path_of(const struct route *route, const struct surface *surface, st
 {
     buf_reset(out);
     size_t len = strlen(route->path);
-    len -= len > 1 && route->path[len - 1] == '/' && surface->bit == ON_V1;
+    len -= len > 1 && route->path[len - 1] == '/';
     buf_adds(out, surface->prefix);
     buf_add(out, route->path, len);
 }

@@ -1,3 +1,4 @@
+/* reply.c: the error envelope and the last step of every answer. */
 #include "bridge/api/reply.h"
 
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* schema.c: checks a body against the rows of its schema; the first fault is told, with its path. */
 #include "bridge/api/schema.h"
 
 #include <stdio.h>

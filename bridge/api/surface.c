@@ -1,3 +1,4 @@
+/* surface.c: the table of surfaces, and the case rule. */
 #include "bridge/api/surface.h"
 
 #include <ctype.h>

@@ -1,3 +1,4 @@
+/* talk.c: takes in what a customer says over the API: agent, channel, thread, then one change-set. */
 #include "bridge/api/talk.h"
 
 #include <string.h>

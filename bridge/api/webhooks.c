@@ -1,3 +1,4 @@
+/* webhooks.c: the endpoints of customers' apps. A secret is shown in the answer that makes it and nowhere else. */
 #include <string.h>
 
 #include "bridge/api/call.h"

@@ -1,3 +1,4 @@
+/* attempt.c: what an answer means for a delivery, and what a row of them means for its endpoint. */
 #include "bridge/webhooks/attempt.h"
 
 #include <string.h>

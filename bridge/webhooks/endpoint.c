@@ -1,3 +1,4 @@
+/* endpoint.c: the endpoint's record: secrets sealed, at most three alive, the current one first. */
 #include "bridge/webhooks/endpoint.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* schedule.c: from a list of seconds, chance and Retry-After to the wait before the next attempt. */
 #include "bridge/webhooks/schedule.h"
 
 #include <stdlib.h>

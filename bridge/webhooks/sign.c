@@ -1,3 +1,4 @@
+/* sign.c: HMAC-SHA256 in the two forms that receivers know. */
 #include "bridge/webhooks/sign.h"
 
 #include <inttypes.h>
