@@ -143,6 +143,16 @@ static const char *chunk_title(struct arena *arena, const char *title, const cha
     return heading[0] == '\0' ? title : len == 0 ? heading : arena_printf(arena, "%s > %s", title, heading);
 }
 
+/* The passage, below the head of its table if it goes on with one. */
+static const char *chunk_text(struct arena *arena, const char *content, const struct kb_passage *p)
+{
+    if (p->head_size == 0) {
+        return arena_strndup(arena, content + p->offset, p->size);
+    }
+    return arena_printf(arena, "%.*s\n%.*s", (int)p->head_size, content + p->head, (int)p->size,
+                        content + p->offset);
+}
+
 enum err kb_document_chunks(const json_t *doc, struct arena *arena, struct kb_chunk **out, size_t *count)
 {
     const char *content = jx_str_or(doc, "content", "");
@@ -164,7 +174,7 @@ enum err kb_document_chunks(const json_t *doc, struct arena *arena, struct kb_ch
             .id = kb_chunk_id(arena, id, (unsigned)i),
             .document_id = id,
             .title = chunk_title(arena, title, p->heading),
-            .text = arena_strndup(arena, content + p->offset, p->size),
+            .text = chunk_text(arena, content, p),
             .offset = p->offset,
             .ordinal = (unsigned)i,
             .tokens = (unsigned)((double)p->size / BYTES_A_TOKEN + 0.5),

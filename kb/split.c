@@ -8,7 +8,8 @@
 #include "kb/split.h"
 #include "kb/text.h"
 
-#define LEVELS 6
+#define LEVELS   6
+#define HEAD_MAX 400 /* bytes of a table's head that are worth repeating */
 
 struct line {
     const char *text;
@@ -27,6 +28,8 @@ struct splitter {
     size_t from, to;            /* the open passage; from == to: none */
     size_t block;               /* start of the open block; SIZE_MAX: none */
     size_t block_end;
+    size_t head, head_size; /* the open table's head rows; size 0: no table is open */
+    size_t kept;            /* bytes of them that the open passage repeats */
     bool fenced;
 };
 
@@ -106,7 +109,7 @@ static void passage_add(struct splitter *s, size_t from, size_t to)
         out->rows = rows;
         out->room = room;
     }
-    out->rows[out->count++] = (struct kb_passage){from, to - from, s->heading};
+    out->rows[out->count++] = (struct kb_passage){from, to - from, s->heading, s->head, s->kept};
 }
 
 /* Where to cut a block that starts at from: behind the last sentence, line or word below the goal. */
@@ -141,6 +144,7 @@ static void passage_end(struct splitter *s)
 {
     passage_add(s, s->from, s->to);
     s->from = s->to = s->len;
+    s->kept = 0;
 }
 
 /* Takes one whole block into the open passage or into one of its own. */
@@ -154,7 +158,10 @@ static void block_take(struct splitter *s, size_t from, size_t to)
         passage_add(s, from, cut);
         from = cut;
     }
-    s->from = s->from < s->to ? s->from : from;
+    if (s->from >= s->to) {
+        s->from = from;
+        s->kept = from > s->head ? s->head_size : 0;
+    }
     s->to = to;
 }
 
@@ -293,6 +300,43 @@ static size_t heading_take(struct splitter *s, const struct line *l)
     return next;
 }
 
+/* True if the line is the rule below a table's head: "|---|:--:|". */
+static bool is_table_rule(const struct line *l)
+{
+    size_t dashes = 0, at = indent_of(l);
+
+    if (at >= l->size || l->text[at] != '|') {
+        return false;
+    }
+    for (; at < l->size; at++) {
+        dashes += l->text[at] == '-';
+        if (strchr("|-: ", l->text[at]) == NULL) {
+            return false;
+        }
+    }
+    return dashes >= 2;
+}
+
+/* Opens a table at its first row, closes it behind its last. */
+static void table_follow(struct splitter *s, const struct line *l)
+{
+    size_t at = indent_of(l);
+    bool row = at < l->size && l->text[at] == '|';
+
+    if (!row && s->head_size > 0) {
+        block_end(s);
+        s->head_size = 0;
+    }
+    if (row && s->head_size == 0 && l->next < s->len) {
+        struct line rule = line_at(s, l->next);
+        if (is_table_rule(&rule) && rule.at + rule.size - l->at <= HEAD_MAX) {
+            block_end(s);
+            s->head = l->at;
+            s->head_size = rule.at + rule.size - l->at;
+        }
+    }
+}
+
 /* Adds the line to the open block, or opens one with it. */
 static void line_join(struct splitter *s, const struct line *l)
 {
@@ -312,6 +356,9 @@ static size_t line_take(struct splitter *s, const struct line *l)
         s->fenced = fence ? !s->fenced : s->fenced;
         line_join(s, l);
         return l->next;
+    }
+    if (s->markdown) {
+        table_follow(s, l);
     }
     if (indent == l->size) {
         block_end(s);

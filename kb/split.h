@@ -1,7 +1,8 @@
 /* split.h: cuts a document's text into passages: at headings, paragraphs, list items, sentences, in that
  * order.
  *
- * A passage is a range of the text, so that it can be shown in place. Sizes are bytes. Thread: any. */
+ * A passage is a range of the text, so that it can be shown in place; one that goes on with a table names the
+ * range of the table's head too. Sizes are bytes. Thread: any. */
 #ifndef CHASQUI_KB_SPLIT_H
 #define CHASQUI_KB_SPLIT_H
 
@@ -16,7 +17,8 @@
 
 struct kb_passage {
     size_t offset, size;
-    const char *heading; /* headings above it, " > " between; "" if none. In the arena */
+    const char *heading;    /* headings above it, " > " between; "" if none. In the arena */
+    size_t head, head_size; /* the head rows of a table whose later rows these are; size 0: none */
 };
 struct kb_passages {
     struct kb_passage *rows; /* in the arena */

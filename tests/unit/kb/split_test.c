@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "kb/split.h"
+#include "queue/base/buf.h"
 
 struct room {
     struct arena *arena;
@@ -131,6 +132,34 @@ static void test_endless(void **state)
     }
 }
 
+/* Rows of a long table that start a passage carry the table's head; text behind the table does not. */
+static void test_table(void **state)
+{
+    struct room *room = *state;
+    static const char HEAD[] = "| Size | Price |\n|------|:-----:|";
+    struct buf text;
+
+    buf_init(&text, 1 << 20);
+    buf_addf(&text, "Our prices.\n\n%s\n", HEAD);
+    for (int i = 0; i < 120; i++) {
+        buf_addf(&text, "| size number %d | %d euros |\n", i, i * 3);
+    }
+    buf_adds(&text, "Prices hold until spring.\n\n# Other\n\nNo table here.\n");
+    split(room, buf_str(&text), KB_SPLIT_MARKDOWN);
+    size_t count = room->passages.count;
+    assert_true(count >= 4);
+    assert_int_equal(room->passages.rows[0].head_size, 0);
+    for (size_t i = 1; i + 1 < count; i++) {
+        const struct kb_passage *p = &room->passages.rows[i];
+        assert_int_equal(p->head_size, strlen(HEAD));
+        assert_memory_equal(room->text + p->head, HEAD, p->head_size);
+        assert_memory_equal(room->text + p->offset, "| size number", 13);
+    }
+    assert_int_equal(room->passages.rows[count - 1].head_size, 0);
+    expect(room, count - 1, "Other", "No table here.");
+    buf_fini(&text);
+}
+
 static void test_whole(void **state)
 {
     struct room *room = *state;
@@ -171,8 +200,9 @@ int main(void)
 {
 #define SPLIT_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
     const struct CMUnitTest tests[] = {
-        SPLIT_TEST(test_markdown), SPLIT_TEST(test_no_heading), SPLIT_TEST(test_sizes),
-        SPLIT_TEST(test_endless),  SPLIT_TEST(test_whole),      cmocka_unit_test(test_sentences),
+        SPLIT_TEST(test_markdown),        SPLIT_TEST(test_no_heading), SPLIT_TEST(test_sizes),
+        SPLIT_TEST(test_endless),         SPLIT_TEST(test_whole),      SPLIT_TEST(test_table),
+        cmocka_unit_test(test_sentences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
