@@ -92,7 +92,7 @@ static enum http_verdict check_request_line(const struct http_config *config, co
         return HTTP_REFUSED;
     }
     if (!method_known(line, method)) {
-        return refuse(fault, 501, "the method is not implemented");
+        return refuse(fault, 501, "the method is unknown");
     }
     if (end - method - 1 > config->uri_max) {
         return refuse(fault, 414, "the request target is too long");
