@@ -117,17 +117,18 @@ static json_t *citations_of(struct turn *turn)
     return turn->citations;
 }
 
-/* The sentences of the best passage, or of each part's, cited. */
+/* The knowledge's own sentences, with the passages they stand in. */
 static void reply_extract(struct turn *turn, const char *text)
 {
     enum cite_style style = cite_style_of(jx_str(turn_chat(turn), "citation_style"));
     json_t *citations = citations_of(turn);
+    struct model_request request;
+    struct model_part parts[MODEL_PARTS];
 
-    for (size_t i = 0; i < turn->part_count && turn->part_count > 1; i++) {
-        jx_push(citations, cite_hit(turn->parts[i].hit));
-    }
-    if (json_array_size(citations) == 0) {
-        jx_push(citations, cite_hit(&turn->found.hits[0]));
+    turn_request(turn, &request);
+    size_t count = model_extract_parts(&request, parts);
+    for (size_t i = 0; i < count; i++) {
+        jx_push(citations, cite_hit(parts[i].hit));
     }
     turn_reply(turn, cite_append(text, citations, style, turn->arena), "knowledge");
 }

@@ -99,7 +99,7 @@ static bool is_question(const char *text)
 /* Notes a message and the passage that answers it, unless that passage is noted. */
 static void note_part(struct turn *turn, const char *text, const struct kb_result *result)
 {
-    if (result->count == 0 || result->confidence < turn_threshold(turn) || turn->part_count == TURN_PARTS) {
+    if (result->count == 0 || result->confidence < turn_threshold(turn) || turn->part_count == MODEL_PARTS) {
         return;
     }
     for (size_t i = 0; i < turn->part_count; i++) {
@@ -115,7 +115,7 @@ static void search_parts(struct turn *turn, struct kb_query *query)
 {
     size_t count = json_array_size(turn->burst);
 
-    for (size_t i = count > TURN_PARTS ? count - TURN_PARTS : 0; i < count; i++) {
+    for (size_t i = count > MODEL_PARTS ? count - MODEL_PARTS : 0; i < count; i++) {
         const char *text = jx_str_or(json_array_get(turn->burst, i), "text", "");
         if (is_question(text)) {
             struct kb_result result = find(turn, query, text, NULL);

@@ -65,7 +65,6 @@ const struct handoff_row *handoff_reason_row(enum handoff_reason reason);
 #define TURN_ATTEMPT_MIN 1500 /* less time than this is not worth another attempt */
 #define TURN_RETRIES     2
 #define TURN_BURST_MS    6000 /* the longest a burst is waited for */
-#define TURN_PARTS       4    /* messages of a burst that are searched one by one */
 #define TURN_RUNS        10   /* conflicts before the job makes room for others */
 
 /* One generation with its attempts (generate.c). */
@@ -107,7 +106,7 @@ struct turn {
     size_t line_count;
     bool small_talk;
     struct kb_result found;
-    struct model_part parts[TURN_PARTS]; /* messages of a burst with an answer each */
+    struct model_part parts[MODEL_PARTS]; /* messages of a burst with an answer each */
     size_t part_count;
     const char *canary;
     struct generation gen;

@@ -18,6 +18,7 @@ struct httpc;
 
 /* What the model says when the sources do not answer; never shown to a customer. */
 #define MODEL_NO_ANSWER "[[no_answer]]"
+#define MODEL_PARTS     4
 #define MODEL_TEXT_MAX  (64u << 10) /* bytes of text taken from one answer */
 
 struct model_config {
@@ -50,10 +51,10 @@ struct model_request {
     const char *question;             /* what the customer wrote since the last answer; untrusted */
     const struct kb_result *passages; /* untrusted */
     const struct model_part *parts;   /* where a burst asks several things; extractive answers each */
-    size_t part_count;
-    int64_t now_ms;  /* wall time, for the date in the prompt */
-    unsigned shrink; /* each step halves the room for history and passages */
-    int64_t time_ms; /* the whole generation must end within this */
+    size_t part_count;                /* at most MODEL_PARTS */
+    int64_t now_ms;                   /* wall time, for the date in the prompt */
+    unsigned shrink;                  /* each step halves the room for history and passages */
+    int64_t time_ms;                  /* the whole generation must end within this */
 };
 
 struct model_usage {
@@ -89,8 +90,10 @@ void model_cancel(struct model_call *call);
 bool model_known(const char *provider);
 bool model_is_local(const char *provider);
 
-/* The extractive answer itself: the sentences of the best passage that answer the question; NULL if there is
- * none. */
+/* The passages that the extractive answer is made of: each part's, or the best and what stands beside it. At
+ * least one if anything was found; returns how many. */
+size_t model_extract_parts(const struct model_request *request, struct model_part out[MODEL_PARTS]);
+/* The extractive answer itself: the sentences of those passages that answer; NULL if there are none. */
 const char *model_extract(const struct model_request *request, struct arena *arena);
 
 /* The rows' own entry points. */
