@@ -7,9 +7,12 @@
 
 #include "kb/split.h"
 #include "kb/text.h"
+#include "queue/base/codec.h"
 
-#define LEVELS   6
-#define HEAD_MAX 400 /* bytes of a table's head that are worth repeating */
+#define LEVELS        6
+#define HEAD_MAX      400 /* bytes of a table's head that are worth repeating */
+#define TITLE_MAX     200 /* bytes of one heading that are kept: its path stands beside each passage below it */
+#define SENTENCE_LOOK 64 /* bytes behind the goal that may decide whether a sentence ends before it */
 
 struct line {
     const char *text;
@@ -116,9 +119,10 @@ static void passage_add(struct splitter *s, size_t from, size_t to)
 static size_t cut_point(const struct splitter *s, size_t from, size_t to)
 {
     size_t limit = from + KB_PASSAGE_GOAL, best = 0;
+    size_t stop = to - limit > SENTENCE_LOOK ? limit + SENTENCE_LOOK : to;
 
     for (size_t at = from; at < limit;) {
-        size_t end = kb_sentence_end(s->text, to, at);
+        size_t end = kb_sentence_end(s->text, stop, at);
         if (end > limit) {
             break;
         }
@@ -269,7 +273,7 @@ static void heading_open(struct splitter *s, size_t level, const char *title, si
 
     block_end(s);
     passage_end(s);
-    s->levels[level - 1] = arena_strndup(s->arena, title, size);
+    s->levels[level - 1] = arena_strndup(s->arena, title, utf8_prefix(title, size, TITLE_MAX));
     for (size_t i = level; i < LEVELS; i++) {
         s->levels[i] = NULL;
     }

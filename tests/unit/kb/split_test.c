@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <string.h>
+#include <time.h>
 
 #include "kb/split.h"
 #include "queue/base/buf.h"
@@ -196,13 +197,46 @@ static void test_sentences(void **state)
     }
 }
 
+/* The processor time one split of size bytes takes, in ms. */
+static int64_t time_of(const char *text, size_t size, enum kb_split_mode mode)
+{
+    struct arena *arena = arena_new(1u << 30);
+    struct kb_passages passages;
+    clock_t begun = clock();
+
+    kb_split(text, size, mode, arena, &passages);
+    clock_t took = clock() - begun;
+    assert_true(arena_used(arena) < 64 * size);
+    arena_free(arena);
+    return (int64_t)took * 1000 / CLOCKS_PER_SEC;
+}
+
+/* A text without one sentence end is cut in time and memory that grow with its size, not with its square;
+ * so is one of nothing but headings under a long one. */
+static void test_large(void **state)
+{
+    size_t size = 1u << 20;
+    char *text = test_malloc(size + 1);
+
+    (void)state;
+    memset(text, 'a', size);
+    text[size] = '\0';
+    assert_true(time_of(text, size, KB_SPLIT_PLAIN) < 5000);
+    memcpy(text, "# ", 2);
+    for (size_t at = 4096; at + 6 <= size; at += 6) {
+        memcpy(text + at, "\n## b\n", 6);
+    }
+    assert_true(time_of(text, size, KB_SPLIT_MARKDOWN) < 5000);
+    test_free(text);
+}
+
 int main(void)
 {
 #define SPLIT_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
     const struct CMUnitTest tests[] = {
-        SPLIT_TEST(test_markdown),        SPLIT_TEST(test_no_heading), SPLIT_TEST(test_sizes),
-        SPLIT_TEST(test_endless),         SPLIT_TEST(test_whole),      SPLIT_TEST(test_table),
-        cmocka_unit_test(test_sentences),
+        SPLIT_TEST(test_markdown),    SPLIT_TEST(test_no_heading),      SPLIT_TEST(test_sizes),
+        SPLIT_TEST(test_endless),     SPLIT_TEST(test_whole),           SPLIT_TEST(test_table),
+        cmocka_unit_test(test_large), cmocka_unit_test(test_sentences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
