@@ -60,9 +60,15 @@ static size_t body_limit(const struct route *route)
     return BODY_SMALL;
 }
 
+/* A large body is only read from callers who may send it. */
 static void on_head(struct http_request *req, size_t *body_max, void *arg)
 {
-    *body_max = body_limit(call_begin(req, arg)->route);
+    struct call *c = call_begin(req, arg);
+    *body_max = body_limit(c->route);
+    if (c->route != NULL && c->route->body == BODY_BULK && c->route->scope[0] != '\0' && auth_identify(c) &&
+        auth_permit(c)) {
+        call_rest(c);
+    }
 }
 
 /* No row: 404, 405 or the answer to OPTIONS. A key that is there is looked at all the same. */
@@ -151,7 +157,7 @@ static void on_request(struct http_request *req, void *arg)
         without_route(c);
         return;
     }
-    if (c->route->scope[0] != '\0' && (!auth_identify(c) || !auth_permit(c))) {
+    if (c->route->scope[0] != '\0' && !c->caller.known && (!auth_identify(c) || !auth_permit(c))) {
         return;
     }
     if (read_body(c) && check_body(c)) {

@@ -420,9 +420,17 @@ static void finish_run(struct call *c)
     }
 }
 
-void call_run(struct call *c)
+void call_rest(struct call *c)
 {
     release(c);
+}
+
+void call_run(struct call *c)
+{
+    if (c->runs > 0) {
+        release(c); /* what the first run saw is out of date; before it, the caller's own snapshot is as good
+                       as new */
+    }
     buf_reset(&c->why);
     c->end = CALL_OPEN;
     c->bare = false;

@@ -131,6 +131,8 @@ void call_streamed(struct call *c);
 /* Takes units - 1 more from the route's window. False: the call has ended with 429. */
 bool call_charge(struct call *c, unsigned units);
 
+/* Closes the snapshot: the call will wait for something before it runs. */
+void call_rest(struct call *c);
 /* Runs the route's handler (again). */
 void call_run(struct call *c);
 

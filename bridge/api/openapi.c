@@ -117,6 +117,20 @@ static json_t *error_schema(void)
         "type", "string", "field", "type", "string", "request_id", "type", "string");
 }
 
+/* True if a row of this surface, or a schema that one reads, refers to the schema. */
+static bool is_used(enum schema_id id, const struct surface *surface)
+{
+    bool used = false;
+    for (unsigned i = 0; i < route_count && !used; i++) {
+        used = routes[i].schema == id && (routes[i].surfaces & surface->bit) != 0;
+    }
+    for (unsigned i = 0; i < field_row_count && !used; i++) {
+        used = field_rows[i].nested == id && field_rows[i].type == FIELD_OBJECT &&
+               is_used(field_rows[i].schema, surface);
+    }
+    return used && id != SCHEMA_EMPTY;
+}
+
 /* Every schema on every surface that wears it. */
 static json_t *components(void)
 {
@@ -127,8 +141,10 @@ static json_t *components(void)
     for (unsigned s = 0; s < 2; s++) {
         for (int id = SCHEMA_NONE + 1; id < SCHEMA_COUNT; id++) {
             const struct surface *surface = surface_at(s);
-            json_t *schema = object_schema((enum schema_id)id, surface);
-            jx_set(schemas, schema_label((enum schema_id)id, surface, &name), schema);
+            if (is_used((enum schema_id)id, surface)) {
+                json_t *schema = object_schema((enum schema_id)id, surface);
+                jx_set(schemas, schema_label((enum schema_id)id, surface, &name), schema);
+            }
         }
     }
     buf_fini(&name);

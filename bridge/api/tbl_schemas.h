@@ -93,6 +93,12 @@ FIELD(SCHEMA_WEBHOOK_ROTATE, "secret", FIELD_TEXT, 0, 256, "", SCHEMA_NONE, "the
 FIELD(SCHEMA_WEBHOOK_ROTATE, "overlap_s", FIELD_INT, 0, 604800, "", SCHEMA_NONE,
       "seconds for which the old secret signs too; default 86400")
 
+SCHEMA(SCHEMA_REPLAY, "WebhookReplay", false)
+FIELD(SCHEMA_REPLAY, "since", FIELD_TIME, REQUIRED, 40, "", SCHEMA_NONE, "the first moment")
+FIELD(SCHEMA_REPLAY, "until", FIELD_TIME, NULLABLE, 40, "", SCHEMA_NONE, "the moment behind the last; default: now")
+FIELD(SCHEMA_REPLAY, "events", FIELD_TEXTS, 0, 100, "", SCHEMA_NONE, "event types; default: what the endpoint subscribed to")
+FIELD(SCHEMA_REPLAY, "only_failed", FIELD_BOOL, 0, 0, "", SCHEMA_NONE, "leave out what was delivered")
+
 SCHEMA(SCHEMA_INVOKE, "Invoke", false)
 FIELD(SCHEMA_INVOKE, "message", FIELD_TEXT, REQUIRED, 65536, "", SCHEMA_NONE, "what the customer says")
 FIELD(SCHEMA_INVOKE, "thread_id", FIELD_TEXT, NULLABLE, 140, "", SCHEMA_NONE, "the caller's name for the conversation; default: a new one")

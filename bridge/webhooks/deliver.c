@@ -377,6 +377,9 @@ static void deliver_run(struct job *job, void *arg)
     (void)arg;
     a->job = job;
     enum err rc = load(a);
+    if (rc == ERR_OK && strcmp(jx_str_or(a->delivery, "status", ""), "pending") != 0) {
+        rc = ERR_NOTFOUND; /* another job has brought it already */
+    }
     if (rc != ERR_OK) {
         struct changes *cs = changes_new();
         if (rc == ERR_NOTFOUND) {
