@@ -13,6 +13,7 @@
 #include "channels/conversation.h"
 #include "channels/message.h"
 #include "queue/base/clock.h"
+#include "queue/base/killpoint.h"
 #include "queue/base/log.h"
 #include "queue/base/option.h"
 
@@ -156,6 +157,7 @@ static void commit_done(enum err rc, uint64_t rev, void *arg)
     struct turn *turn = arg;
 
     (void)rev;
+    KILL_POINT("turn.after");
     turn->settled = true;
     turn->commit_rc = rc;
     turn_resume(turn);
@@ -164,6 +166,7 @@ static void commit_done(enum err rc, uint64_t rev, void *arg)
 static enum turn_outcome submit(struct turn *turn, struct changes *cs)
 {
     turn->submitted = true;
+    KILL_POINT("turn.before");
     job_finish(turn->job, cs, commit_done, turn);
     return TURN_WAIT;
 }

@@ -11,6 +11,7 @@
 #include "queue/base/clock.h"
 #include "queue/base/codec.h"
 #include "queue/base/crypto.h"
+#include "queue/base/killpoint.h"
 #include "queue/base/log.h"
 #include "queue/base/loop.h"
 #include "queue/base/option.h"
@@ -151,6 +152,7 @@ static void take_event(const struct model_event *event, void *arg)
         publish_delta(turn);
         return;
     }
+    KILL_POINT("model.after");
     gen->call = NULL;
     gen->class = event->class;
     gen->truncated = event->truncated;
@@ -180,6 +182,7 @@ static void attempt_start(struct turn *turn)
     turn_news(turn, AGENT_STARTED, NULL, NULL, false);
     config_of(turn, &key, &config);
     turn_request(turn, &request);
+    KILL_POINT("model.before");
     struct model_call *call =
         model_start(&config, &request, job_http(turn->job), turn->arena, take_event, turn);
     gen->call = gen->state == GEN_RUNNING ? call : NULL;

@@ -22,6 +22,7 @@
 #include "queue/base/codec.h"
 #include "queue/base/crypto.h"
 #include "queue/base/id.h"
+#include "queue/base/killpoint.h"
 #include "queue/base/log.h"
 #include "queue/base/option.h"
 
@@ -84,6 +85,7 @@ static void finished(enum err rc, uint64_t rev, void *arg)
     } else if (rc == ERR_CONFLICT) {
         intake_fail(t, rc);
     } else {
+        KILL_POINT("intake.after");
         intake_free(t);
     }
 }
@@ -351,6 +353,7 @@ static void intake_step(struct intake *t)
     }
     cs = cs != NULL ? cs : changes_new();
     changes_ack(cs, t->job);
+    KILL_POINT("intake.before");
     job_finish(t->job, cs, finished, t);
 }
 

@@ -22,6 +22,7 @@
 
 #include "queue/base/clock.h"
 #include "queue/base/crypto.h"
+#include "queue/base/killpoint.h"
 #include "queue/base/log.h"
 #include "queue/base/option.h"
 
@@ -94,6 +95,7 @@ static void ended(enum err rc, uint64_t rev, void *arg)
 
     (void)rev;
     if (rc != ERR_CONFLICT && rc != ERR_SEEN) {
+        KILL_POINT("outcome.after");
         outbox_free(o);
     } else if (o->answered) {
         outbox_settle(o);
@@ -291,6 +293,7 @@ static void sent(const struct send_result *result, void *arg)
 {
     struct outbox *o = arg;
 
+    KILL_POINT("send.after");
     o->answered = true;
     o->outcome = result->outcome;
     o->retry_ms = result->retry_ms;
@@ -322,7 +325,9 @@ static void marked(enum err rc, uint64_t rev, void *arg)
                                  .contact = o->contact,
                                  .conversation = o->conversation,
                                  .message = o->message};
+        KILL_POINT("send.before");
         sender->send(&call, sent, o);
+        KILL_POINT("send.started");
     }
 }
 
@@ -506,6 +511,7 @@ static void outbox_settle(struct outbox *o)
         outbox_fail(o, rc);
         return;
     }
+    KILL_POINT("outcome.before");
     finish(o, cs);
 }
 

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 
 #include "queue/base/clock.h"
+#include "queue/base/killpoint.h"
 #include "queue/base/log.h"
 #include "queue/base/loop.h"
 #include "queue/store_int.h"
@@ -191,8 +192,10 @@ static enum err set_apply(struct committer *c, struct submission *s)
 static enum err commit_timed(struct committer *c)
 {
     int64_t began = clock_mono_us();
-    enum err rc = c->store->engine->commit(c->store->self);
 
+    KILL_POINT("commit.before");
+    enum err rc = c->store->engine->commit(c->store->self);
+    KILL_POINT("commit.after");
     if (rc == ERR_OK) {
         atomic_fetch_add(&c->commits, 1);
         atomic_fetch_add(&c->commit_us, (uint64_t)(clock_mono_us() - began));
@@ -351,7 +354,9 @@ static void *committer_main(void *arg)
 
     while (batch_take(c)) {
         batch_run(c, 0, c->count);
+        KILL_POINT("answers.before");
         batch_answer(c);
+        KILL_POINT("answers.after");
     }
     return NULL;
 }
