@@ -18,6 +18,7 @@
 
 #define OBJECT       "whatsapp_business_account"
 #define ID_MAX       512           /* longest platform id we take */
+#define CONTACTS_MAX 1000          /* of one value that each message looks at: no batch is larger */
 #define MILLISECONDS 1000000000000 /* a time from here on is in ms already (some resellers) */
 
 /* The list while it grows, and what holds for all items of one change. */
@@ -176,6 +177,9 @@ static const json_t *profile_of(const struct parsing *p, const json_t *message)
     json_t *contact;
 
     json_array_foreach (p->contacts, i, contact) {
+        if (i == CONTACTS_MAX) {
+            break;
+        }
         const char *wa_id = jx_str(contact, "wa_id");
         const char *user_id = jx_str(contact, "user_id");
         if (same_text(wa_id, from) || same_text(user_id, user) || same_text(user_id, from) ||

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -403,12 +404,37 @@ static void test_details(void **state)
     inbound_list_free(&list);
 }
 
+/* Many contacts beside many messages: each message looks at so many of them and no more. */
+static void test_many_contacts(void **state)
+{
+    struct buf payload, out;
+    clock_t begun = clock();
+
+    (void)state;
+    buf_init(&payload, 8u << 20);
+    buf_adds(&payload, OPEN "{\"field\":\"messages\",\"value\":{\"contacts\":[{}");
+    for (int i = 0; i < 300000; i++) {
+        buf_adds(&payload, ",{}");
+    }
+    buf_adds(&payload, "],\"messages\":[{}");
+    for (int i = 0; i < 3000; i++) {
+        buf_adds(&payload, ",{\"id\":1,\"from\":\"16505551234\"}");
+    }
+    buf_adds(&payload, "]}}" CLOSE);
+    assert_true(buf_ok(&payload));
+    parse_show(buf_str(&payload), payload.len, &out);
+    assert_true((clock() - begun) / CLOCKS_PER_SEC < 10);
+    buf_fini(&payload);
+    buf_fini(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_cut_anywhere),
         cmocka_unit_test(test_details),
+        cmocka_unit_test(test_many_contacts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
