@@ -142,7 +142,7 @@ static bool find_conversation(struct call *c, struct speaker *s, const char *id)
 /* POST /v1/messages and /v1/messages/stream. */
 static void talk_on(struct call *c, enum talk_form form)
 {
-    struct speaker s = {NULL};
+    struct speaker s = {0};
     const char *id = jx_str(c->body, "conversation_id");
     if (id == NULL || id[0] == '\0') {
         talk(c, form);
