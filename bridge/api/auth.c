@@ -1,4 +1,5 @@
-/* auth.c: who calls, from the key or the Unix socket; requests are counted here, before anything else is done for them. */
+/* auth.c: who calls, from the key or the Unix socket; requests are counted here, before anything else is done
+ * for them. */
 #include "bridge/api/auth.h"
 
 #include <stdio.h>
@@ -35,7 +36,7 @@ bool auth_offered(const struct call *c)
 static bool refuse(struct call *c)
 {
     struct limit_state state;
-    if (!limits_take(c->api->limits, http_peer(c->req), &plan_strangers, LIMIT_SIGN_IN, 1, &state)) {
+    if (!limits_take(c->api->limits, http_peer(c->req), plan_common(), LIMIT_SIGN_IN, 1, &state)) {
         http_reply_header(c->req, "Retry-After", arena_printf(c->arena, "%lld", (long long)state.retry_s));
         call_fail(c, API_RATE_LIMITED, NULL, "Too many failed sign-ins from this address.");
         return false;
@@ -87,7 +88,7 @@ static void touch(struct call *c, uint64_t rev)
 {
     struct limit_state state;
     const char *id = c->caller.key_id;
-    if (!limits_take(c->api->limits, id, &plan_touch, LIMIT_TOUCH, 1, &state)) {
+    if (!limits_take(c->api->limits, id, plan_common(), LIMIT_TOUCH, 1, &state)) {
         return;
     }
     struct changes *cs = changes_new();
@@ -139,10 +140,30 @@ static bool take_request(struct call *c)
     return taken;
 }
 
+/* One request from the window of this address on this route; strangers are stopped before any key is looked
+ * at. */
+static bool take_address(struct call *c)
+{
+    struct limit_state state;
+    if (http_from_unix_socket(c->req) || c->match.any == NULL) {
+        return true;
+    }
+    const char *who = arena_printf(c->arena, "%s %u", http_peer(c->req), (unsigned)(c->match.any - routes));
+    if (limits_take(c->api->limits, who, plan_common(), LIMIT_ADDRESS, 1, &state)) {
+        return true;
+    }
+    c->window = state;
+    c->has_window = true;
+    http_reply_header(c->req, "Retry-After", arena_printf(c->arena, "%lld", (long long)state.retry_s));
+    call_fail(c, API_RATE_LIMITED, NULL, "Too many requests: %u %s are allowed.", state.limit,
+              limit_name(LIMIT_ADDRESS));
+    return false;
+}
+
 bool auth_identify(struct call *c)
 {
     const char *key = offered_key(c);
-    if (call_snap(c) == NULL) {
+    if (!take_address(c) || call_snap(c) == NULL) {
         return false;
     }
     bool known = key != NULL                     ? identify_key(c, key)

@@ -5,7 +5,7 @@
 
 #include "agent/agent.h"
 #include "bridge/api/call.h"
-#include "bridge/api/people.h"
+#include "bridge/api/conversations.h"
 #include "channels/conversation.h"
 #include "channels/message.h"
 #include "queue/base/clock.h"

@@ -7,7 +7,7 @@
 
 #include "bridge/api/call.h"
 #include "bridge/api/list.h"
-#include "bridge/api/people.h"
+#include "bridge/api/conversations.h"
 #include "channels/message.h"
 
 #define DELETE_READ 1000

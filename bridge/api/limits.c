@@ -3,6 +3,7 @@
  * the memory. */
 #include "bridge/api/limits.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,18 +13,25 @@
 
 #include "queue/base/clock.h"
 #include "queue/base/error.h"
+#include "queue/base/log.h"
+#include "queue/base/option.h"
 
 #define WHO_MAX     80
 #define ENTRIES_MIN 1024
 
-static const struct plan plans[] = {
-#define X(name, requests, messages, writes) {name, {requests, messages, writes, 0, 0}},
+#define SIGN_IN_MOST 20
+
+static struct {
+    struct plan plan;
+    enum option_id option;
+} plans[] = {
+#define X(name, option) {{name, {0}}, option},
 #include "bridge/api/tbl_plans.h"
 #undef X
 };
-
-const struct plan plan_strangers = {"strangers", {0, 0, 0, 20, 0}};
-const struct plan plan_touch = {"touch", {0, 0, 0, 0, 1}};
+#define PLANS (sizeof(plans) / sizeof(plans[0]))
+static struct plan common = {"common", {0}};
+static pthread_once_t plans_once = PTHREAD_ONCE_INIT;
 
 static const struct {
     const char *name;
@@ -35,6 +43,7 @@ static const struct {
     [LIMIT_WRITES] = {"knowledge writes per day", 24 * 3600 * 1000, true},
     [LIMIT_SIGN_IN] = {"failed sign-ins per minute", 60 * 1000, false},
     [LIMIT_TOUCH] = {"marks per minute", 60 * 1000, false},
+    [LIMIT_ADDRESS] = {"requests per minute from one address to one route", 60 * 1000, false},
 };
 
 struct window {
@@ -51,14 +60,52 @@ struct limits {
     unsigned sweep_at;
 };
 
+/* "30,60,20" as limits; false: it is something else. */
+static bool read_limits(const char *text, unsigned limits[3])
+{
+    for (unsigned i = 0; i < 3; i++) {
+        char *end;
+        unsigned long value = strtoul(text, &end, 10);
+        if (text[0] < '0' || text[0] > '9' || value > UINT_MAX || *end != (i < 2 ? ',' : '\0')) {
+            return false;
+        }
+        limits[i] = (unsigned)value;
+        text = end + 1;
+    }
+    return true;
+}
+
+/* Reads every plan's option; one that makes no sense leaves the plan as the table of options has it. */
+static void load_plans(void)
+{
+    for (unsigned i = 0; i < PLANS; i++) {
+        const struct option_row *row = option_row(plans[i].option);
+        unsigned *limits = plans[i].plan.limits;
+        if (!read_limits(option_text(plans[i].option), limits)) {
+            log_warn("plans.refused", "option=%s", row->name);
+            CHECK(read_limits(row->fallback, limits));
+        }
+    }
+    common.limits[LIMIT_SIGN_IN] = SIGN_IN_MOST;
+    common.limits[LIMIT_TOUCH] = 1;
+    common.limits[LIMIT_ADDRESS] = (unsigned)option_int(OPT_ADDRESS_LIMIT);
+}
+
 const struct plan *plan_find(const char *name)
 {
-    for (unsigned i = 0; i < sizeof(plans) / sizeof(plans[0]); i++) {
-        if (strcmp(plans[i].name, name) == 0) {
-            return &plans[i];
+    pthread_once(&plans_once, load_plans);
+    for (unsigned i = 0; i < PLANS; i++) {
+        if (strcmp(plans[i].plan.name, name) == 0) {
+            return &plans[i].plan;
         }
     }
     return NULL;
+}
+
+const struct plan *plan_common(void)
+{
+    pthread_once(&plans_once, load_plans);
+    return &common;
 }
 
 const char *limit_name(enum limit_id id)

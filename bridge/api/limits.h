@@ -13,15 +13,23 @@
 
 #include "queue/base/json.h"
 
-enum limit_id { LIMIT_REQUESTS, LIMIT_MESSAGES, LIMIT_WRITES, LIMIT_SIGN_IN, LIMIT_TOUCH, LIMIT_COUNT };
+enum limit_id {
+    LIMIT_REQUESTS,
+    LIMIT_MESSAGES,
+    LIMIT_WRITES,
+    LIMIT_SIGN_IN, /* failed authentications of one client address */
+    LIMIT_TOUCH,   /* how often a key's last_used_at is written */
+    LIMIT_ADDRESS, /* requests of one client address to one route */
+    LIMIT_COUNT
+};
 struct plan {
     const char *name;
     unsigned limits[LIMIT_COUNT]; /* 0: unlimited */
 };
-/* NULL if there is none of that name. */
+/* The plan of that name, as the options say (read at first use); NULL if there is none. */
 const struct plan *plan_find(const char *name);
-extern const struct plan plan_strangers; /* failed authentication by client address */
-extern const struct plan plan_touch;     /* how often a key's last_used_at is written */
+/* What holds for everybody: the last three limits. */
+const struct plan *plan_common(void);
 
 const char *limit_name(enum limit_id id); /* "requests per minute", for the 429's words */
 bool limit_durable(enum limit_id id);

@@ -24,14 +24,40 @@ void ops_health(struct call *c)
     call_reply(c, 200, out);
 }
 
+/* Why no new work is taken in: a word for machines and a sentence for people; NULL, NULL if it is. */
+static void unready(struct app *app, const char **word, const char **text)
+{
+    struct store_status store;
+    bool accepts = store_accepts(app->store);
+    store_status(app->store, &store);
+    *word = *text = NULL;
+    if (atomic_load(&app->draining)) {
+        *word = "draining";
+        *text = "The daemon is stopping.";
+    } else if (!store.writable) {
+        *word = "read_only";
+        *text = "A write or sync of the store failed. Nothing is taken in until the daemon is restarted.";
+    } else if (store.disk_low) {
+        *word = "disk_low";
+        *text = "The disk has less free space than the reserve. It goes on by itself when there is room.";
+    } else if (!accepts) {
+        *word = "backlog";
+        *text = "Too many writes wait for the disk.";
+    }
+}
+
 void ops_ready(struct call *c)
 {
-    struct app *app = c->api->app;
-    bool draining = atomic_load(&app->draining), accepts = store_accepts(app->store);
+    const char *word, *text;
     json_t *out = json_object();
-    jx_set_str(out, "status", draining ? "draining" : accepts ? "ready" : "store does not take new work");
+    unready(c->api->app, &word, &text);
+    jx_set_str(out, "status", word == NULL ? "ready" : "unready");
+    if (word != NULL) {
+        jx_set_str(out, "reason", word);
+        jx_set_str(out, "detail", text);
+    }
     c->bare = true;
-    call_reply(c, draining || !accepts ? 503 : 200, out);
+    call_reply(c, word != NULL ? 503 : 200, out);
 }
 
 /* One figure with its help and type. */

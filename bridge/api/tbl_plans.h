@@ -1,4 +1,4 @@
-/* tbl_plans.h: X("plan", requests per minute, messages per hour, knowledge writes per day); 0: unlimited. */
-X("free",       30,   60,   20)
-X("pro",        300,  1000, 500)
-X("enterprise", 3000, 0,    0)
+/* tbl_plans.h: X("plan", the option that holds its limits: requests a minute, messages an hour, knowledge writes a day). */
+X("free",       OPT_PLAN_FREE)
+X("pro",        OPT_PLAN_PRO)
+X("enterprise", OPT_PLAN_ENTERPRISE)

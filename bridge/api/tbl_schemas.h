@@ -116,6 +116,9 @@ FIELD(SCHEMA_SANDBOX, "name", FIELD_TEXT, NULLABLE, 200, "", SCHEMA_NONE, "the c
 FIELD(SCHEMA_SANDBOX, "channel_id", FIELD_TEXT, NULLABLE, 40, "", SCHEMA_NONE, "default: the agent's sandbox WhatsApp number")
 FIELD(SCHEMA_SANDBOX, "agent_id", FIELD_TEXT, NULLABLE, 40, "", SCHEMA_NONE, "default: the first active agent")
 
+SCHEMA(SCHEMA_BACKUP, "Backup", false)
+FIELD(SCHEMA_BACKUP, "dir", FIELD_TEXT, REQUIRED, 4000, "", SCHEMA_NONE, "an empty directory, absolute path")
+
 SCHEMA(SCHEMA_ACCOUNT, "AccountCreate", false)
 FIELD(SCHEMA_ACCOUNT, "name", FIELD_TEXT, REQUIRED, 200, "", SCHEMA_NONE, "the business's name")
 FIELD(SCHEMA_ACCOUNT, "email", FIELD_TEXT, NULLABLE, 254, "", SCHEMA_NONE, "the owner's address")

@@ -23,6 +23,13 @@ X(OPT_HTTP_BODY_MAX, "http.body_max", "http-body-max", OPTION_SIZE, "1MiB", 1024
   "largest JSON body of the API")
 X(OPT_HOOK_BODY_MAX, "http.hook_body_max", "http-hook-body-max", OPTION_SIZE, "4MiB", 1024, 1073741824, false, false,
   "largest body of a platform webhook")
+X(OPT_PLAN_FREE, "plans.free", "plan-free", OPTION_TEXT, "30,60,20", 0, 0, false, false,
+  "requests a minute, messages an hour, knowledge writes a day of one key on this plan; 0: unlimited")
+X(OPT_PLAN_PRO, "plans.pro", "plan-pro", OPTION_TEXT, "300,1000,500", 0, 0, false, false, "the same for this plan")
+X(OPT_PLAN_ENTERPRISE, "plans.enterprise", "plan-enterprise", OPTION_TEXT, "3000,0,0", 0, 0, false, false,
+  "the same for this plan")
+X(OPT_ADDRESS_LIMIT, "plans.address", "address-limit", OPTION_INT, "6000", 0, 1000000000, false, false,
+  "requests a minute from one client address to one route of the API, whatever the key; 0: unlimited")
 X(OPT_PUBLIC_URL, "http.public_url", "public-url", OPTION_TEXT, "", 0, 0, true, false,
   "the base URL that the outside world uses, if not http://LISTEN")
 X(OPT_ALLOW_PRIVATE, "net.allow_private_networks", "allow-private-networks", OPTION_BOOL, "false", 0, 0, false, false,
