@@ -299,6 +299,8 @@ enum err load_run(const struct load_options *options, struct payload *payload, s
     enum err rc = open_all(&load) > 0 ? ERR_OK : ERR_NETWORK;
     if (rc == ERR_OK) {
         drive(&load);
+    }
+    if (out->latencies > 0) {
         qsort(out->latency_us, out->latencies, sizeof *out->latency_us, by_size);
     }
     for (unsigned i = 0; i < options->connections; i++) {
