@@ -9,6 +9,7 @@
 #include "channels/conversation.h"
 #include "channels/message.h"
 #include "queue/base/clock.h"
+#include "queue/events.h"
 
 /* The conversation that the path names. NULL: 404. */
 static json_t *find(struct call *c, uint64_t *rev)
@@ -169,4 +170,43 @@ void conversations_read(struct call *c)
         conversation_put(call_changes(c), c->part, conversation, rev);
         done(c, conversation);
     }
+}
+
+/* True if the message that the feedback is about belongs to the conversation. False: the call has ended. */
+static bool message_fits(struct call *c, const char *conversation_id)
+{
+    json_t *message = NULL;
+    const char *id = jx_str(c->body, "message_id");
+    if (id == NULL) {
+        return true;
+    }
+    enum err rc = snapshot_get(c->snap, KIND_MESSAGE, c->part, id[0] != '\0' ? id : "-", &message, NULL);
+    bool fits = rc == ERR_OK && strcmp(jx_str_or(message, "conversation_id", ""), conversation_id) == 0;
+    json_decref(message);
+    if (!fits) {
+        call_fail(c, API_BAD_FIELD, "message_id", "message_id: the conversation has no such message.");
+    }
+    return fits;
+}
+
+void conversations_feedback(struct call *c)
+{
+    uint64_t rev;
+    json_t *conversation = find(c, &rev);
+    if (conversation == NULL || !message_fits(c, jx_str_or(conversation, "id", ""))) {
+        return;
+    }
+    struct event_about about = {.agent_id = jx_str(conversation, "agent_id"),
+                                .conversation_id = jx_str(conversation, "id")};
+    json_t *feedback = call_keep(c, json_object()), *data = call_keep(c, json_object());
+    jx_set_str(feedback, "conversation_id", about.conversation_id);
+    jx_set_str(feedback, "rating", jx_str(c->body, "rating"));
+    jx_set_str(feedback, "message_id", jx_str(c->body, "message_id"));
+    jx_set_str(feedback, "comment", jx_str(c->body, "comment"));
+    jx_set_time(feedback, "created_at", clock_wall_ms());
+    jx_set(data, "feedback", json_incref(feedback));
+    jx_set(conversation, "feedback", json_incref(feedback));
+    conversation_put(call_changes(c), c->part, conversation, rev);
+    event_append(call_changes(c), c->snap, c->part, "feedback.received", &about, data, NULL);
+    call_commit(c, 201, json_incref(feedback));
 }

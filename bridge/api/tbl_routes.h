@@ -5,6 +5,8 @@
 
 ROUTE("GET", "/me/", ON_BOTH, "any", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, me_show, "Show the account behind the key")
 
+ROUTE("GET", "/audit/", ON_BOTH, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, audit_list, "List who changed what, newest first")
+
 ROUTE("GET", "/keys/", ON_BOTH, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, keys_list, "List API keys")
 ROUTE("POST", "/keys/", ON_BOTH, "admin", BODY_JSON, SCHEMA_KEY, RATE_REQUEST, keys_create, "Create an API key; its text is shown only here")
 ROUTE("GET", "/keys/{key}/", ON_BOTH, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, keys_show, "Show an API key without its text")
@@ -27,6 +29,13 @@ ROUTE("POST", "/agents/{agent}/channels/", ON_BOTH, "admin", BODY_JSON, SCHEMA_C
 ROUTE("GET", "/agents/{agent}/channels/{channel}/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, channels_show, "Show a channel; never its credentials")
 ROUTE("PATCH", "/agents/{agent}/channels/{channel}/", ON_BOTH, "admin", BODY_JSON, SCHEMA_CHANNEL_CHANGE, RATE_REQUEST, channels_change, "Change fields of a channel")
 ROUTE("DELETE", "/agents/{agent}/channels/{channel}/", ON_BOTH, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, channels_delete, "Disconnect a channel")
+
+ROUTE("GET", "/agents/{agent}/channels/{channel}/notices/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, notices_list, "List what the platform told besides messages and statuses, newest first")
+ROUTE("GET", "/agents/{agent}/channels/{channel}/quarantine/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, quarantine_list, "List incoming items that could not be understood, newest first")
+ROUTE("POST", "/agents/{agent}/channels/{channel}/quarantine/{quarantine}/retry/", ON_BOTH, "admin", BODY_JSON, SCHEMA_EMPTY, RATE_REQUEST, quarantine_retry, "Take the post of a quarantined item apart once more")
+ROUTE("GET", "/hooks/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, stored_hooks_list, "List the newest 1,000 stored posts of platforms; channel_id narrows")
+ROUTE("POST", "/hooks/replay/", ON_BOTH, "admin", BODY_JSON, SCHEMA_HOOKS_REPLAY, RATE_REQUEST, stored_hooks_replay, "Take the stored posts of a time apart once more, up to 1,000 in one call")
+ROUTE("POST", "/hooks/{hook}/replay/", ON_BOTH, "admin", BODY_JSON, SCHEMA_EMPTY, RATE_REQUEST, stored_hook_replay, "Take one stored post of a platform apart once more")
 
 ROUTE("GET", "/agents/{agent}/knowledge/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, knowledge_list, "List an agent's own documents")
 ROUTE("POST", "/agents/{agent}/knowledge/", ON_BOTH, "knowledge", BODY_BULK, SCHEMA_DOCUMENT, RATE_KNOWLEDGE, knowledge_create, "Add a document")
@@ -64,6 +73,7 @@ ROUTE("POST", "/conversations/{conversation}/messages/", ON_BOTH, "messages", BO
 ROUTE("POST", "/conversations/{conversation}/handoff/", ON_BOTH, "messages", BODY_JSON, SCHEMA_HANDOFF, RATE_REQUEST, conversations_handoff, "Hand a conversation to a person")
 ROUTE("POST", "/conversations/{conversation}/join/", ON_BOTH, "messages", BODY_JSON, SCHEMA_JOIN, RATE_REQUEST, conversations_join, "A person joins a conversation")
 ROUTE("POST", "/conversations/{conversation}/resolve/", ON_BOTH, "messages", BODY_JSON, SCHEMA_RESOLVE, RATE_REQUEST, conversations_resolve, "A person is done with a conversation")
+ROUTE("POST", "/conversations/{conversation}/feedback/", ON_BOTH, "messages", BODY_JSON, SCHEMA_FEEDBACK, RATE_REQUEST, conversations_feedback, "Note what a customer thinks of an answer")
 ROUTE("POST", "/conversations/{conversation}/close/", ON_BOTH, "messages", BODY_JSON, SCHEMA_EMPTY, RATE_REQUEST, conversations_close, "Close a conversation")
 ROUTE("POST", "/conversations/{conversation}/read/", ON_BOTH, "messages", BODY_JSON, SCHEMA_EMPTY, RATE_REQUEST, conversations_read, "Note that a person has read a conversation")
 

@@ -73,6 +73,10 @@ FIELD(SCHEMA_HANDOFF, "note", FIELD_TEXT, NULLABLE, 4096, "", SCHEMA_NONE, "for 
 SCHEMA(SCHEMA_JOIN, "Join", false)
 FIELD(SCHEMA_JOIN, "name", FIELD_TEXT, NULLABLE, 200, "", SCHEMA_NONE, "the person's name")
 FIELD(SCHEMA_JOIN, "agent_user", FIELD_TEXT, NULLABLE, 200, "", SCHEMA_NONE, "the person's id in the caller's system")
+SCHEMA(SCHEMA_FEEDBACK, "Feedback", false)
+FIELD(SCHEMA_FEEDBACK, "rating", FIELD_TEXT, REQUIRED, 4, "up|down", SCHEMA_NONE, "thumbs up or down")
+FIELD(SCHEMA_FEEDBACK, "message_id", FIELD_TEXT, NULLABLE, 40, "", SCHEMA_NONE, "the message that is meant")
+FIELD(SCHEMA_FEEDBACK, "comment", FIELD_TEXT, NULLABLE, 4096, "", SCHEMA_NONE, "in the customer's words")
 SCHEMA(SCHEMA_RESOLVE, "Resolve", false)
 FIELD(SCHEMA_RESOLVE, "return_to", FIELD_TEXT, 0, 10, "ai|closed", SCHEMA_NONE, "who goes on; default ai")
 
@@ -115,6 +119,11 @@ FIELD(SCHEMA_SANDBOX, "text", FIELD_TEXT, 0, 65536, "", SCHEMA_NONE, "what the c
 FIELD(SCHEMA_SANDBOX, "name", FIELD_TEXT, NULLABLE, 200, "", SCHEMA_NONE, "the customer's profile name")
 FIELD(SCHEMA_SANDBOX, "channel_id", FIELD_TEXT, NULLABLE, 40, "", SCHEMA_NONE, "default: the agent's sandbox WhatsApp number")
 FIELD(SCHEMA_SANDBOX, "agent_id", FIELD_TEXT, NULLABLE, 40, "", SCHEMA_NONE, "default: the first active agent")
+
+SCHEMA(SCHEMA_HOOKS_REPLAY, "HooksReplay", false)
+FIELD(SCHEMA_HOOKS_REPLAY, "since", FIELD_TIME, REQUIRED, 40, "", SCHEMA_NONE, "the first moment")
+FIELD(SCHEMA_HOOKS_REPLAY, "until", FIELD_TIME, NULLABLE, 40, "", SCHEMA_NONE, "the moment behind the last; default: now")
+FIELD(SCHEMA_HOOKS_REPLAY, "channel_id", FIELD_TEXT, NULLABLE, 40, "", SCHEMA_NONE, "only what came to this channel")
 
 SCHEMA(SCHEMA_BACKUP, "Backup", false)
 FIELD(SCHEMA_BACKUP, "dir", FIELD_TEXT, REQUIRED, 4000, "", SCHEMA_NONE, "an empty directory, absolute path")
