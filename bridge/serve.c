@@ -19,6 +19,7 @@
 
 #include "agent/agent.h"
 #include "bridge/app.h"
+#include "bridge/backup.h"
 #include "bridge/http/http.h"
 #include "channels/channel.h"
 #include "kb/kb.h"
@@ -185,6 +186,7 @@ static void close_all(struct app *app)
     }
     http_server_free(app->http);
     workers_free(app->workers);
+    backup_wait();
     if (app->kb != NULL) {
         kb_close(app->kb);
     }

@@ -18,6 +18,7 @@ struct call {
     struct httpc *http;
     struct httpc_request request;
     enum cli_exit code;
+    bool silent; /* failures are not printed */
     json_t *answer;
     client_event_fn on_event; /* NULL: a plain answer */
     void *event_arg;
@@ -55,7 +56,9 @@ static enum cli_exit report(long status, const json_t *answer)
 static void call_done(const struct httpc_answer *answer, void *arg)
 {
     struct call *call = arg;
-    if (answer->outcome != HTTPC_ANSWERED) {
+    if (answer->outcome != HTTPC_ANSWERED && call->silent) {
+        call->code = EXIT_UNREACHED;
+    } else if (answer->outcome != HTTPC_ANSWERED) {
         bool never = answer->outcome == HTTPC_UNREACHED || answer->outcome == HTTPC_BLOCKED;
         call->code = cli_fail(never ? EXIT_UNREACHED : EXIT_FAILED, "%s the daemon (%s)\n  is it running? start it with: chasqui serve --data %s",
                               never ? "cannot reach" : "lost", answer->reason, serve_data_dir());
@@ -198,6 +201,14 @@ enum cli_exit client_call(struct cli *cli, const char *method, const char *path,
         json_decref(call.answer);
     }
     return code;
+}
+
+bool client_alive(struct cli *cli)
+{
+    struct call call = {.silent = true};
+    enum cli_exit code = call_api(cli, "GET", "/healthz", NULL, &call);
+    json_decref(call.answer);
+    return code == EXIT_DONE;
 }
 
 enum cli_exit client_stream(struct cli *cli, const char *path, const json_t *body, client_event_fn on_event, void *arg)

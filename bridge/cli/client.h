@@ -14,6 +14,9 @@ enum cli_exit client_call(struct cli *cli, const char *method, const char *path,
 typedef void (*client_event_fn)(const json_t *data, void *arg);
 enum cli_exit client_stream(struct cli *cli, const char *path, const json_t *body, client_event_fn on_event, void *arg);
 
+/* True if a daemon answers on the socket of this data directory; prints nothing. */
+bool client_alive(struct cli *cli);
+
 /* The agent to work on: --agent, else the account's first. malloc'ed in *id. */
 enum cli_exit client_agent(struct cli *cli, char **id);
 

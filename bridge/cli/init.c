@@ -13,28 +13,12 @@
 
 #include "bridge/api/accounts.h"
 #include "bridge/cli/cli.h"
+#include "bridge/cli/tree.h"
 #include "bridge/cli/words.h"
 #include "bridge/serve.h"
 #include "queue/base/crypto.h"
 #include "queue/base/option.h"
 #include "queue/store.h"
-
-/* Creates a directory and its parents, 0700. */
-static enum cli_exit make_directory(const char *path)
-{
-    char *copy = xstrdup(path);
-    for (char *at = copy + 1; *at != '\0'; at++) {
-        if (*at == '/') {
-            *at = '\0';
-            mkdir(copy, 0700);
-            *at = '/';
-        }
-    }
-    int failed = mkdir(copy, 0700) != 0 && errno != EEXIST;
-    int why = errno;
-    free(copy);
-    return failed ? cli_fail(EXIT_FAILED, "cannot create %s: %s", path, strerror(why)) : EXIT_DONE;
-}
 
 /* Loads the master key, creating it in a new data directory. */
 static enum cli_exit make_master_key(void)
@@ -121,7 +105,7 @@ static enum cli_exit save_profile(void)
         return cli_fail(EXIT_FAILED, "HOME is not set: nowhere to keep a profile");
     }
     char *folder = xstrndup(path, (size_t)(strrchr(path, '/') - path));
-    enum cli_exit code = make_directory(folder);
+    enum cli_exit code = tree_make(folder);
     free(folder);
     int fd = code == EXIT_DONE ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
     FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
@@ -147,7 +131,7 @@ enum cli_exit cli_init(struct cli *cli)
         return save_profile();
     }
     umask(077);
-    enum cli_exit code = make_directory(serve_data_dir());
+    enum cli_exit code = tree_make(serve_data_dir());
     if (code == EXIT_DONE) {
         code = make_master_key();
     }

@@ -22,6 +22,9 @@ X("agents", "ls | get [ID]", "the account's agents", "agent account limit", cli_
 X("conversations", "ls | get ID", "conversations and their messages", "agent account limit", cli_conversations,
   "  chasqui conversations ls\n"
   "  chasqui conversations get cnv_01J...\n")
+X("hooks", "ls | replay ID... | replay --since TIME", "what platforms posted, as it came", "account limit since", cli_hooks,
+  "  chasqui --live hooks ls\n"
+  "  chasqui --live hooks replay --since 2026-05-10T14:00:00Z\n")
 X("keys", "ls | create NAME | rotate ID | revoke ID", "API keys", "account scopes", cli_keys,
   "  chasqui keys create \"till software\" --scopes read,messages\n"
   "  chasqui keys revoke key_01J...\n")
@@ -40,6 +43,11 @@ X("patch", "PATH [JSON]", "any PATCH of the REST API", "account", cli_request,
   "  chasqui patch /api/v1/agents/agt_01J.../ '{\"name\":\"Till\"}'\n")
 X("delete", "PATH", "any DELETE of the REST API", "account", cli_request,
   "  chasqui delete /api/v1/keys/key_01J.../\n")
+X("backup", "DIR [--with-key]", "copy everything into an empty directory, also while the daemon runs", "with-key", cli_backup,
+  "  chasqui backup /srv/backup/chasqui-monday\n")
+X("restore", "DIR [--key FILE]", "make a new data directory out of a backup", "key", cli_restore,
+  "  chasqui restore /srv/backup/chasqui-monday --data /srv/chasqui --key /root/master.key\n")
+X("doctor", "", "check the installation and say what to do", "", cli_doctor, "  chasqui doctor\n  chasqui doctor --json\n")
 X("check-config", "[--config FILE] [--effective]", "check the configuration", "effective", cli_check_config,
   "  chasqui check-config --config /etc/chasqui/chasqui.conf\n"
   "  chasqui check-config --effective\n")

@@ -14,4 +14,7 @@ X(FLAG_SCOPES, "scopes", "LIST", "comma-separated: read, messages, knowledge, ad
 X(FLAG_LIMIT, "limit", "N", "how many")
 X(FLAG_THREAD, "thread", "ID", "continue this thread")
 X(FLAG_EFFECTIVE, "effective", "", "show every option and where its value comes from")
+X(FLAG_WITH_KEY, "with-key", "", "put the master key into the backup, too")
+X(FLAG_KEY, "key", "FILE", "the master key to restore with")
 X(FLAG_YES, "yes", "", "do not ask")
+X(FLAG_SINCE, "since", "TIME", "from this moment on, such as 2026-05-10T14:00:00Z")

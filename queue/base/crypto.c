@@ -82,6 +82,34 @@ void sha256(const void *data, size_t size, uint8_t out[SHA256_SIZE])
     CHECK(EVP_DigestFinal_ex(c->digest, out, &len) == 1 && len == SHA256_SIZE);
 }
 
+struct sha256_sum {
+    EVP_MD_CTX *context;
+};
+
+struct sha256_sum *sha256_begin(void)
+{
+    struct sha256_sum *sum = xcalloc(1, sizeof *sum);
+
+    (void)contexts(); /* fetches the digest */
+    sum->context = EVP_MD_CTX_new();
+    CHECK(sum->context != NULL && EVP_DigestInit_ex2(sum->context, digest_sha256, NULL) == 1);
+    return sum;
+}
+
+void sha256_add(struct sha256_sum *sum, const void *data, size_t size)
+{
+    CHECK(EVP_DigestUpdate(sum->context, data, size) == 1);
+}
+
+void sha256_end(struct sha256_sum *sum, uint8_t out[SHA256_SIZE])
+{
+    unsigned len = 0;
+
+    CHECK(EVP_DigestFinal_ex(sum->context, out, &len) == 1 && len == SHA256_SIZE);
+    EVP_MD_CTX_free(sum->context);
+    free(sum);
+}
+
 void sha256_hex(const void *data, size_t size, char out[65])
 {
     uint8_t sum[SHA256_SIZE];

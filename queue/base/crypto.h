@@ -17,6 +17,11 @@
 void sha256(const void *data, size_t size, uint8_t out[SHA256_SIZE]);
 /* out: 65 bytes of lower-case hex. */
 void sha256_hex(const void *data, size_t size, char out[65]);
+/* Piece by piece, for files. sha256_end gives the sum and frees. */
+struct sha256_sum;
+struct sha256_sum *sha256_begin(void);
+void sha256_add(struct sha256_sum *sum, const void *data, size_t size);
+void sha256_end(struct sha256_sum *sum, uint8_t out[SHA256_SIZE]);
 void hmac_sha256(const void *key, size_t key_size, const void *data, size_t size, uint8_t out[SHA256_SIZE]);
 
 /* From the system's generator; dies if there is none. */
