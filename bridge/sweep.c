@@ -24,6 +24,7 @@ static const struct aging {
     int64_t keep_ms;
 } agings[] = {
     {KIND_HOOK, OPT_HOOK_KEEP, 0},      {KIND_EVENT, OPT_EVENT_KEEP, 0},
+    {KIND_NOTICE, OPT_EVENT_KEEP, 0},    {KIND_QUARANTINE, OPT_EVENT_KEEP, 0},
     {KIND_DELIVERY, OPT_EVENT_KEEP, 0}, {KIND_IDEMPOTENCY, OPTION_COUNT, DAY_MS},
     {KIND_LIMIT, OPTION_COUNT, DAY_MS},
 };

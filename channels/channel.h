@@ -138,6 +138,15 @@ enum err channel_secret(const char *part, const json_t *channel, const char *fie
 void channel_hook_store(struct changes *cs, const char *part, const char *channel_id, const char *body,
                         size_t size, char *out);
 
+/* The line about a stored hook ({"channel_id", "received_at"}) with "id" and "bytes". New reference.
+ * ERR_NOTFOUND. */
+enum err channel_hook_about(struct snapshot *snap, const char *part, const char *id,
+                            json_t **about) MUST_CHECK;
+/* Takes a stored hook apart once more: what was taken before changes nothing, what was in quarantine leaves
+ * it and comes back if it still cannot be understood. ERR_NOTFOUND. */
+enum err channel_hook_replay(struct changes *cs, struct snapshot *snap, const char *part,
+                             const char *id) MUST_CHECK;
+
 /* Registers the handlers of QUEUE_INTAKE, QUEUE_SEND and QUEUE_SANDBOX. */
 void channels_register(struct workers *workers);
 

@@ -99,3 +99,65 @@ enum err hook_get(struct snapshot *snap, const char *part, const char *id, json_
     *size = len - head - 1;
     return ERR_OK;
 }
+
+enum err channel_hook_about(struct snapshot *snap, const char *part, const char *id, json_t **about)
+{
+    const char *body = NULL;
+    size_t size = 0;
+    enum err rc = hook_get(snap, part, id, about, &body, &size);
+
+    if (rc == ERR_OK) {
+        jx_set_str(*about, "id", id);
+        jx_set_int(*about, "bytes", (int64_t)size);
+    }
+    return rc;
+}
+
+/* What a hook left in quarantine goes: its next taking apart decides again. */
+static enum err quarantine_clear(struct changes *cs, struct snapshot *snap, const char *part,
+                                 const char *channel_id, const char *hook_id)
+{
+    struct page_query query = {.kind = KIND_QUARANTINE,
+                               .part = part,
+                               .index = INDEX_QUARANTINE_CHANNEL,
+                               .match = {channel_id, hook_id},
+                               .limit = 1000};
+    struct store_page page;
+    enum err rc = snapshot_page(snap, &query, &page);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    for (size_t i = 0; i < page.count; i++) {
+        changes_expect(cs, KIND_QUARANTINE, part, page.rows[i].id, page.rows[i].rev);
+        changes_delete(cs, KIND_QUARANTINE, part, page.rows[i].id);
+    }
+    store_page_free(&page);
+    return ERR_OK;
+}
+
+enum err channel_hook_replay(struct changes *cs, struct snapshot *snap, const char *part, const char *id)
+{
+    json_t *about = NULL;
+    const char *body = NULL;
+    size_t size = 0;
+    char lane[JOB_LANE_MAX];
+    enum err rc = hook_get(snap, part, id, &about, &body, &size);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    const char *channel_id = jx_str_or(about, "channel_id", "-");
+    rc = quarantine_clear(cs, snap, part, channel_id, id);
+    if (rc == ERR_OK) {
+        json_t *payload = json_object();
+        jx_set_str(payload, "channel_id", channel_id);
+        jx_set_str(payload, "hook_id", id);
+        jx_set_str(payload, "replay", id_new("rpl").text);
+        lane_of(channel_id, body, size, lane);
+        changes_push(cs, QUEUE_INTAKE, part, lane, 0, payload);
+        json_decref(payload);
+    }
+    json_decref(about);
+    return rc;
+}

@@ -154,7 +154,10 @@ static void quarantine_add(struct changes *cs, const struct intake *t, const cha
     jx_set_str(record, "reason", reason);
     jx_set(record, "raw", raw != NULL ? json_incref((json_t *)raw) : json_null());
     jx_set_time(record, "created_at", clock_wall_ms());
-    mark_content(cs, part_of(t), "bad", t->channel, raw);
+    const char *replay = jx_str(job_payload(t->job), "replay"); /* what was marked before may come back */
+    char *scope = xasprintf("bad%s%s", replay != NULL ? ":" : "", replay != NULL ? replay : "");
+    mark_content(cs, part_of(t), scope, t->channel, raw);
+    free(scope);
     changes_put(cs, KIND_QUARANTINE, part_of(t), id.text, record);
     changes_add(cs, part_of(t), "inbound.quarantined", 1);
     json_decref(record);

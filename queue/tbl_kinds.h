@@ -55,5 +55,6 @@ INDEX(INDEX_DELIVERY_WEBHOOK,     16, KIND_DELIVERY,     "by_webhook",      "web
 INDEX(INDEX_TURN_MESSAGE,         17, KIND_TURN,         "by_message",      "message_id", "", "",                  false)
 INDEX(INDEX_MESSAGE_OUTBOX,       18, KIND_MESSAGE,      "by_outbox",       "outbox", "", "",                      false)
 INDEX(INDEX_CHANNEL_NUMBER,       19, KIND_CHANNEL,      "by_number",       "phone_number_id", "", "",             false)
-INDEX(INDEX_NOTICE_CHANNEL,       20, KIND_NOTICE,       "by_channel",      "channel_id", "", "",                  false)
+INDEX(INDEX_NOTICE_CHANNEL,       20, KIND_NOTICE,       "by_channel",      "channel_id", "", "",                  true)
+INDEX(INDEX_QUARANTINE_CHANNEL,   21, KIND_QUARANTINE,   "by_channel",      "channel_id", "hook_id", "",           true)
 #endif

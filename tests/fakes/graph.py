@@ -232,6 +232,11 @@ class FakeGraph:
         return {"object": "whatsapp_business_account",
                 "entry": [{"id": self.business_account_id, "changes": [{"field": field, "value": value}]}]}
 
+    def account_field(self, field, value):
+        """A field about the account, which names no number; returns the hook's answer."""
+        return self.post({"object": "whatsapp_business_account",
+                          "entry": [{"id": self.business_account_id, "time": int(time.time()), "changes": [{"field": field, "value": value}]}]})
+
     def message(self, sender, text, wamid=None, name="Zo\u00eb", at=None, **fields):
         """A messages[] item and its contacts[] item."""
         digits = sender.lstrip("+")
