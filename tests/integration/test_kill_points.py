@@ -10,16 +10,15 @@ import random
 import re
 import signal
 import subprocess
-import threading
 import time
 import unittest
 
 from tests.fakes.graph import FakeGraph
+from tests.support.customers import Customers, assert_answered_once
 from tests.support.daemon import CHASQUI, ROOT, Daemon, wait_for
 
 ROUNDS = int(os.environ.get("TEST_KILL_ROUNDS", "1"))
 SECONDS_TO_DIE = 60
-MESSAGES = 2  # of one customer, the second after the first one's 200
 FREQUENT = ("commit.", "answers.")  # passed by every commit, so that a late passing is as good as an early one
 
 
@@ -69,47 +68,6 @@ class Mortal(Daemon):
         return True
 
 
-class Customers:
-    """Several customers at once, each writing its messages in order and repeating what was not acknowledged, as a platform does."""
-
-    def __init__(self, graph, threads=4):
-        self.graph = graph
-        self.acked = {}  # sender -> ids of the messages, in order
-        self.stop = threading.Event()
-        self.threads = [threading.Thread(target=self.write, args=(part,)) for part in range(threads)]
-        for thread in self.threads:
-            thread.start()
-
-    def write(self, part):
-        number = 0
-        while not self.stop.is_set():
-            sender = f"+1652{part}{number:06d}"
-            for _ in range(MESSAGES):
-                if not self.send(sender):
-                    return
-            number += 1
-
-    def send(self, sender):
-        """One message until it is acknowledged; False when told to stop before that."""
-        wamid = self.graph.new_wamid()
-        payload = self.graph.text_payload(sender, "When does the shop open?", wamid=wamid)
-        while not self.stop.is_set():
-            try:
-                if self.graph.post(payload).status == 200:
-                    self.acked.setdefault(sender, []).append(wamid)
-                    self.stop.wait(0.02)
-                    return True
-            except OSError:
-                pass
-            self.stop.wait(0.02)
-        return False
-
-    def end(self):
-        self.stop.set()
-        for thread in self.threads:
-            thread.join()
-
-
 class KillPoints(unittest.TestCase):
     def setUp(self):
         if not has_hook():
@@ -144,38 +102,8 @@ class KillPoints(unittest.TestCase):
             customers.end()
         wait_for(self.daemon.idle, "the queues to empty", 240)
         self.assertEqual(missed, [])
-        self.check(customers.acked)
+        assert_answered_once(self, self.daemon, self.graph, customers.acked)
         total = sum(map(len, customers.acked.values()))
         print(f"      {kills} kills, {total} acknowledged in {len(customers.acked)} conversations, "
               f"{len(self.graph.sends)} sent, {len(self.graph.calls)} calls")
         self.assertGreater(total, kills)
-
-    def conversations(self):
-        """The messages of every conversation."""
-        found, path = [], "/api/v1/conversations/?page_size=100"
-        while path:
-            page = self.daemon.ok(self.daemon.get(path))
-            found += [self.daemon.messages(row["id"]) for row in page["results"]]
-            path = page["next"] and page["next"].removeprefix(self.daemon.url)
-        return found
-
-    def check(self, acked):
-        sent = [call.opaque for call in self.graph.sends]
-        self.assertEqual({to for to in sent if sent.count(to) > 1}, set(), "sent twice")
-        stored = {}
-        for messages in self.conversations():
-            came = [m["platform_id"] for m in messages if m["direction"] == "in"]
-            went = [m for m in messages if m["direction"] == "out"]
-            for wamid in came:
-                self.assertNotIn(wamid, stored, "stored twice")
-                stored[wamid] = came
-            self.assertEqual(messages[-1]["direction"], "out", "the last message has no answer")
-            self.assertLessEqual(len(went), len(came), "more answers than questions")
-            self.assertEqual({m["status"] for m in went}, {"delivered"})
-            ours = {m["platform_id"]: m["id"] for m in went}
-            order = [call.wamid for call in self.graph.sends if call.wamid in ours]
-            self.assertEqual(order, list(ours), "answers out of order")
-        for sender, wamids in acked.items():
-            self.assertEqual([w for w in wamids if w not in stored], [], f"{sender}: acknowledged and lost")
-            kept = [w for w in stored[wamids[0]] if w in wamids]
-            self.assertEqual(kept, wamids, f"{sender}: out of order")

@@ -1,0 +1,105 @@
+"""Customers who write while things break, and what must be true of their conversations afterwards."""
+import collections
+import itertools
+import threading
+import time
+
+from tests.support.daemon import wait_for
+
+Post = collections.namedtuple("Post", "began ended status retry_after")
+
+
+class Customers:
+    """Several customers at once, each writing its messages in order and repeating what was not acknowledged, as a platform does.
+
+    acked: sender -> the acknowledged messages' platform ids, in order. posts: what became of each try (status None: no answer).
+    """
+    areas = itertools.count(100)
+
+    def __init__(self, graph, threads=4, messages=2, pause=0.02):
+        self.graph, self.messages, self.pause = graph, messages, pause
+        self.area = next(self.areas)
+        self.acked, self.posts = {}, []
+        self.stop = threading.Event()
+        self.threads = [threading.Thread(target=self.write, args=(part,)) for part in range(threads)]
+        for thread in self.threads:
+            thread.start()
+
+    def write(self, part):
+        number = 0
+        while not self.stop.is_set():
+            sender = f"+1{self.area}{part}{number:06d}"
+            for _ in range(self.messages):
+                if not self.send(sender):
+                    return
+            number += 1
+
+    def send(self, sender):
+        """One message until it is acknowledged; False when told to stop before that."""
+        wamid = self.graph.new_wamid()
+        payload = self.graph.text_payload(sender, "When does the shop open?", wamid=wamid)
+        while not self.stop.is_set():
+            if self.try_once(payload) == 200:
+                self.acked.setdefault(sender, []).append(wamid)
+                self.stop.wait(self.pause)
+                return True
+            self.stop.wait(self.pause)
+        return False
+
+    def try_once(self, payload):
+        began, status, retry_after = time.monotonic(), None, None
+        try:
+            answer = self.graph.post(payload)
+            status, retry_after = answer.status, answer.headers.get("retry-after")
+        except OSError:
+            pass
+        self.posts.append(Post(began, time.monotonic(), status, retry_after))
+        return status
+
+    def count(self, status):
+        return sum(post.status == status for post in list(self.posts))
+
+    def wait(self, status, count=1, seconds=30):
+        """Waits for `count` more answers of this status."""
+        want = self.count(status) + count
+        wait_for(lambda: self.count(status) >= want, f"{count} answers {status}", seconds)
+
+    def began_after(self, moment, status):
+        return [post for post in list(self.posts) if post.began > moment and post.status == status]
+
+    def end(self):
+        self.stop.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def conversations(daemon):
+    """The messages of every conversation."""
+    found, path = [], "/api/v1/conversations/?page_size=100"
+    while path:
+        page = daemon.ok(daemon.get(path))
+        found += [daemon.messages(row["id"]) for row in page["results"]]
+        path = page["next"] and page["next"].removeprefix(daemon.url)
+    return found
+
+
+def assert_answered_once(case, daemon, graph, acked):
+    """Acknowledged messages are stored once and in order; every conversation ends with an answer; nothing went out twice."""
+    sends = graph.sends
+    ours = [call.opaque for call in sends]
+    case.assertEqual({to for to in ours if ours.count(to) > 1}, set(), "sent twice")
+    stored = {}
+    for messages in conversations(daemon):
+        came = [m["platform_id"] for m in messages if m["direction"] == "in"]
+        went = [m for m in messages if m["direction"] == "out"]
+        for wamid in came:
+            case.assertNotIn(wamid, stored, "stored twice")
+            stored[wamid] = came
+        case.assertEqual(messages[-1]["direction"], "out", "the last message has no answer")
+        case.assertLessEqual(len(went), len(came), "more answers than questions")
+        case.assertEqual({m["status"] for m in went}, {"delivered"})
+        case.assertEqual([call.wamid for call in sends if call.wamid in {m["platform_id"] for m in went}],
+                         [m["platform_id"] for m in went], "answers out of order")
+    for sender, wamids in acked.items():
+        case.assertEqual([w for w in wamids if w not in stored], [], f"{sender}: acknowledged and lost")
+        case.assertEqual([w for w in stored[wamids[0]] if w in wamids], wamids, f"{sender}: out of order")
