@@ -1,7 +1,9 @@
 /* events.c: event records and their fan-out to endpoints; see events.h.
  *
- * Endpoints keep the order of their deliveries if they asked for it (one lane for each); the others spread
- * over SPREAD lanes by conversation, so that one slow endpoint never takes more than that many workers. */
+ * A delivery's lane begins with its endpoint's id. Endpoints that asked for strict order have a lane for each
+ * conversation; the others spread over SPREAD lanes by conversation, so that one slow endpoint never takes
+ * more than that many workers. An event over BODY_MAX loses its longest texts and says so ("truncated"): the
+ * receiver fetches the object. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +17,8 @@
 
 #define SPREAD        8
 #define ENDPOINT_PAGE 100
+#define BODY_MAX      (256u << 10)
+#define TEXT_KEPT     2048 /* texts longer than this go first when a body is too large */
 
 const struct event_row event_rows[] = {
 #define X(type, alias, text) {type, alias, text},
@@ -81,7 +85,7 @@ static void lane_text(const json_t *webhook, const json_t *event, char *out, siz
     const char *about = jx_str_or(event, "conversation_id", jx_str_or(event, "id", ""));
 
     if (jx_bool(webhook, "ordered", false)) {
-        snprintf(out, size, "%s", jx_str_or(webhook, "id", ""));
+        snprintf(out, size, "%s/%s", jx_str_or(webhook, "id", ""), jx_str_or(event, "conversation_id", ""));
     } else {
         snprintf(out, size, "%s/%u", jx_str_or(webhook, "id", ""), crc32_of(about, strlen(about)) % SPREAD);
     }
@@ -152,6 +156,41 @@ static enum err fan_out(struct changes *cs, struct snapshot *snap, const char *p
     return ERR_OK;
 }
 
+/* Drops every text over TEXT_KEPT bytes. */
+static void shorten(json_t *value)
+{
+    const char *key;
+    json_t *item;
+    size_t i;
+    void *next;
+
+    if (json_is_array(value)) {
+        json_array_foreach (value, i, item) {
+            shorten(item);
+        }
+    }
+    json_object_foreach_safe(value, next, key, item)
+    {
+        if (json_is_string(item) && json_string_length(item) > TEXT_KEPT) {
+            jx_set(value, key, json_null());
+        } else {
+            shorten(item);
+        }
+    }
+}
+
+/* data as it fits into an event's body; new reference. */
+static json_t *fitting(const json_t *data)
+{
+    if (json_dumpb(data, NULL, 0, JSON_COMPACT) <= BODY_MAX) {
+        return json_incref((json_t *)data);
+    }
+    json_t *copy = json_deep_copy(data);
+    shorten(copy);
+    jx_set_bool(copy, "truncated", true);
+    return copy;
+}
+
 /* The event's body but for its sequence, which the store adds as the first field. New reference. */
 static json_t *event_body(const char *part, const char *type, const char *id, const struct event_about *about,
                           const json_t *data)
@@ -169,7 +208,7 @@ static json_t *event_body(const char *part, const char *type, const char *id, co
     if (about->conversation_id != NULL) {
         jx_set_str(event, "conversation_id", about->conversation_id);
     }
-    jx_set(event, "data", json_incref((json_t *)data));
+    jx_set(event, "data", fitting(data));
     return event;
 }
 

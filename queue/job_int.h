@@ -14,6 +14,7 @@ struct job {
     struct worker *worker;
     job_done_fn done; /* of the job_finish under way */
     void *arg;
+    int64_t back_ms;        /* of job_put_back */
     void (*cut)(void *arg); /* job_on_cut; NULL: nothing to free */
     void *cut_arg;
     struct job *prev, *next; /* jobs that the worker holds */

@@ -69,6 +69,10 @@ struct httpc *job_http(const struct job *job);    /* the worker's HTTP client */
 typedef void (*job_done_fn)(enum err rc, uint64_t rev, void *arg);
 void job_finish(struct job *job, struct changes *cs, job_done_fn done, void *arg);
 
+/* Gives the job back as it was, without a write: its lane waits ms and is then leased anew (a limit, a breaker). The wait is of the
+ * process: after a restart the job is due when the store says. The handler must not touch the job any more. */
+void job_put_back(struct job *job, int64_t ms);
+
 /* fn(arg) runs if the workers stop with this job still held and nobody will hear of it again: to free what its handler
  * keeps for it. After the worker's loop has ended, on the thread that stops the workers; the job is good until fn returns. */
 void job_on_cut(struct job *job, void (*fn)(void *arg), void *arg);

@@ -199,6 +199,21 @@ void job_finish(struct job *job, struct changes *cs, job_done_fn done, void *arg
     }
 }
 
+/* On the loop, outside the handler. */
+static void put_back(void *arg)
+{
+    struct job *job = arg;
+
+    job_back(job, job->back_ms);
+}
+
+void job_put_back(struct job *job, int64_t ms)
+{
+    job->back_ms = ms;
+    job->cut = NULL;
+    loop_post(job->worker->loop, put_back, job);
+}
+
 /* Reads the leased job and makes it; NULL (lane handed back) if it cannot be read. */
 static struct job *job_open(struct worker *worker, const struct lease *lease)
 {

@@ -4,17 +4,15 @@
 #include <string.h>
 
 #include "queue/base/clock.h"
-
-#define DISABLE_AFTER_MS (120 * 3600 * (int64_t)1000) /* nothing but failures for so long */
-#define WARN_AFTER_MS    (DISABLE_AFTER_MS / 2)
+#include "queue/base/option.h"
 
 enum attempt_end attempt_judge(const struct httpc_answer *answer)
 {
-    if (answer->outcome != HTTPC_ANSWERED && answer->outcome != HTTPC_TOO_LARGE) {
+    if (!answer->head_done || answer->outcome == HTTPC_BLOCKED || answer->outcome == HTTPC_UNREACHED) {
         return ATTEMPT_RETRY;
     }
     if (answer->status >= 200 && answer->status < 300) {
-        return ATTEMPT_DELIVERED; /* also with more of an answer than we care to read */
+        return ATTEMPT_DELIVERED; /* whatever becomes of a body that we do not need */
     }
     return answer->status == 410 ? ATTEMPT_GONE : ATTEMPT_RETRY;
 }
@@ -55,10 +53,10 @@ const char *endpoint_judge(json_t *webhook, enum attempt_end end, int64_t now_ms
         jx_set_time(webhook, "failing_since", now_ms);
         return NULL;
     }
-    if (now_ms - since_ms >= DISABLE_AFTER_MS) {
-        return disable(webhook, "nothing but failures for 120 hours");
+    if (now_ms - since_ms >= option_int(OPT_EVENT_DISABLE)) {
+        return disable(webhook, "nothing but failures for too long");
     }
-    if (now_ms - since_ms >= WARN_AFTER_MS && !jx_bool(webhook, "warned", false)) {
+    if (now_ms - since_ms >= option_int(OPT_EVENT_DISABLE) / 2 && !jx_bool(webhook, "warned", false)) {
         jx_set_str(webhook, "status", "failing");
         jx_set_bool(webhook, "warned", true);
         return "webhook.failing";

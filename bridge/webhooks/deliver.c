@@ -5,8 +5,10 @@
  * name); signatures are made at the attempt, with the secrets that live then. First attempts run in the lane
  * that the fan-out chose, so an endpoint that is well gets a conversation's events in order. When one fails,
  * its retry moves to a lane of its own in the same change-set as the record of the attempt: what comes behind
- * it goes on. An endpoint that asked for strict order keeps its lane. The number of the attempt lives on the
- * delivery record, so it survives every move and restart.
+ * it goes on. An endpoint that asked for strict order keeps its lanes, but a delivery that holds one up for
+ * longer than option webhooks.order_hold steps aside. Before anything is read the gate is asked (gate.h): a
+ * delivery that it turns away is put back as it was, without a write and without an attempt. The number of
+ * the attempt lives on the delivery record, so it survives every move and restart.
  *
  * Outcomes: 2xx delivered; 410 switches the endpoint off; 429, 502, 503, 504 and timeouts wait at least a
  * minute; anything else follows the schedule. Retry-After counts between the planned delay and twice that. */
@@ -17,7 +19,9 @@
 
 #include "bridge/app.h"
 #include "bridge/webhooks/attempt.h"
+#include "bridge/webhooks/deliver.h"
 #include "bridge/webhooks/endpoint.h"
+#include "bridge/webhooks/gate.h"
 #include "bridge/webhooks/schedule.h"
 #include "queue/base/clock.h"
 #include "queue/base/codec.h"
@@ -33,6 +37,10 @@
 #define SIGNATURE_MAX 2048
 #define HEADERS       10
 #define HEADER_MAX    2304
+
+#define GATE_PERCENT 75 /* of the jobs in flight may be attempts: the rest is for other work */
+
+static struct gate *gate; /* of the process */
 
 /* One attempt under way; lives from the lease to the end of the job. */
 struct attempt {
@@ -176,15 +184,31 @@ static void write_endpoint(struct attempt *a, struct changes *cs)
     json_decref(webhook);
 }
 
-/* The next attempt: in the endpoint's lane if it wants strict order, else in a lane of the delivery's own. */
+/* True if the next attempt may keep those behind it waiting. */
+static bool holds_lane(const struct attempt *a)
+{
+    int64_t first_ms;
+    bool date_only;
+    const char *first = jx_str(json_array_get(jx_arr(a->delivery, "attempts"), 0), "at");
+    if (!jx_bool(a->webhook, "ordered", false)) {
+        return false;
+    }
+    if (first == NULL || !clock_parse(first, &first_ms, &date_only)) {
+        first_ms = a->started_ms;
+    }
+    return clock_wall_ms() + a->retry_ms - first_ms <= option_int(OPT_EVENT_ORDER_HOLD);
+}
+
+/* The next attempt: in the same lane for the sake of order, else in a lane of the delivery's own. */
 static void push_retry(struct attempt *a, struct changes *cs)
 {
-    if (jx_bool(a->webhook, "ordered", false)) {
+    char lane[JOB_LANE_MAX + 1];
+    if (holds_lane(a)) {
         changes_postpone(cs, a->job, a->retry_ms);
         return;
     }
-    changes_push(cs, QUEUE_DELIVER, job_partition(a->job), jx_str_or(a->delivery, "id", "-"), a->retry_ms,
-                 job_payload(a->job));
+    snprintf(lane, sizeof(lane), "%s/%s", jx_str_or(a->webhook, "id", ""), jx_str_or(a->delivery, "id", "-"));
+    changes_push(cs, QUEUE_DELIVER, job_partition(a->job), lane, a->retry_ms, job_payload(a->job));
     changes_ack(cs, a->job);
 }
 
@@ -262,11 +286,21 @@ static json_t *make_note(const struct attempt *a, const struct httpc_answer *ans
     return note;
 }
 
+/* Tells the gate how it went. */
+static void leave_gate(const struct attempt *a, const struct httpc_answer *answer)
+{
+    enum gate_result result = answer->outcome == HTTPC_CANCELLED           ? GATE_CUT
+                              : attempt_judge(answer) == ATTEMPT_DELIVERED ? GATE_GOOD
+                                                                           : GATE_BAD;
+    gate_leave(gate, jx_str_or(job_payload(a->job), "webhook_id", "-"), result, answer->total_us / 1000);
+}
+
 /* The endpoint answered, or did not. */
 static void answered(const struct httpc_answer *answer, void *arg)
 {
     struct attempt *a = arg;
     unsigned number = attempt_number(a);
+    leave_gate(a, answer);
     if (answer->outcome == HTTPC_CANCELLED) { /* shutting down: the attempt did not count */
         struct changes *cs = changes_new();
         changes_postpone(cs, a->job, 0);
@@ -373,10 +407,21 @@ static void skip(struct attempt *a)
 /* The handler of QUEUE_DELIVER. */
 static void deliver_run(struct job *job, void *arg)
 {
-    struct attempt *a = xcalloc(1, sizeof(*a));
+    const char *endpoint = jx_str_or(job_payload(job), "webhook_id", "-");
+    int64_t wait_ms = gate_enter(gate, endpoint);
     (void)arg;
+    if (wait_ms > 0) {
+        job_put_back(job, wait_ms);
+        return;
+    }
+    struct attempt *a = xcalloc(1, sizeof(*a));
     a->job = job;
     enum err rc = load(a);
+    bool off = rc != ERR_OK || strcmp(jx_str_or(a->delivery, "status", ""), "pending") != 0 ||
+               strcmp(jx_str_or(a->webhook, "status", ""), "disabled") == 0;
+    if (off) {
+        gate_leave(gate, endpoint, GATE_CUT, 0); /* nothing will be sent */
+    }
     if (rc == ERR_OK && strcmp(jx_str_or(a->delivery, "status", ""), "pending") != 0) {
         rc = ERR_NOTFOUND; /* another job has brought it already */
     }
@@ -396,7 +441,20 @@ static void deliver_run(struct job *job, void *arg)
     }
 }
 
+void webhooks_gate_look(const char *endpoint, struct gate_view *out)
+{
+    gate_look(gate, endpoint, out);
+}
+
+void webhooks_gate_reset(const char *endpoint)
+{
+    gate_reset(gate, endpoint);
+}
+
 void webhooks_register(struct workers *workers)
 {
+    unsigned jobs = (unsigned)(option_int(OPT_WORKERS) * option_int(OPT_JOBS_IN_FLIGHT));
+    gate_free(gate);
+    gate = gate_new(jobs * GATE_PERCENT / 100 + 1, (unsigned)option_int(OPT_EVENT_RATE));
     workers_handle(workers, QUEUE_DELIVER, deliver_run, NULL);
 }

@@ -223,6 +223,7 @@ static void finish(struct transfer *t, CURLcode code)
     loop_cancel(t->silence);
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &answer.status);
     answer.outcome = t->outcome;
+    answer.head_done = t->headers_done;
     answer.body = buf_str(&t->answer_body);
     answer.body_size = t->answer_body.len;
     answer.content_type = header_or_empty(t, "Content-Type");

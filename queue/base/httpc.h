@@ -32,6 +32,7 @@ const char *httpc_outcome_name(enum httpc_outcome outcome);
 struct httpc_answer {
     enum httpc_outcome outcome;
     long status;          /* HTTP status, 0 if none came */
+    bool head_done;       /* the answer's whole head came */
     const char *body;     /* NUL-terminated, never NULL; empty when on_data took it. Good until done returns */
     size_t body_size;
     const char *content_type;  /* "" if none */

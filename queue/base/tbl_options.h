@@ -30,6 +30,8 @@ X(OPT_PLAN_ENTERPRISE, "plans.enterprise", "plan-enterprise", OPTION_TEXT, "3000
   "the same for this plan")
 X(OPT_ADDRESS_LIMIT, "plans.address", "address-limit", OPTION_INT, "6000", 0, 1000000000, false, false,
   "requests a minute from one client address to one route of the API, whatever the key; 0: unlimited")
+X(OPT_SIGN_IN_LIMIT, "plans.sign_in", "sign-in-limit", OPTION_INT, "20", 0, 1000000000, false, false,
+  "failed authentications a minute from one client address; 0: unlimited")
 X(OPT_PUBLIC_URL, "http.public_url", "public-url", OPTION_TEXT, "", 0, 0, true, false,
   "the base URL that the outside world uses, if not http://LISTEN")
 X(OPT_ALLOW_PRIVATE, "net.allow_private_networks", "allow-private-networks", OPTION_BOOL, "false", 0, 0, false, false,
@@ -62,6 +64,12 @@ X(OPT_EVENT_RETRIES, "webhooks.schedule", "webhooks-schedule", OPTION_TEXT,
   "seconds before each attempt of an event delivery, live mode")
 X(OPT_EVENT_RETRIES_TEST, "webhooks.schedule_test", "webhooks-schedule-test", OPTION_TEXT, "0,5,300,1800", 0, 0, true,
   false, "the same for test mode")
+X(OPT_EVENT_DISABLE, "webhooks.disable_after", "webhooks-disable-after", OPTION_TIME, "5d", 1000, 31536000000, true, false,
+  "an endpoint with nothing but failures for so long is switched off; at half of it webhook.failing tells")
+X(OPT_EVENT_ORDER_HOLD, "webhooks.order_hold", "webhooks-order-hold", OPTION_TIME, "10m", 0, 31536000000, true, false,
+  "how long a delivery that fails may hold up those behind it at an endpoint with ordered: true")
+X(OPT_EVENT_RATE, "webhooks.rate", "webhooks-rate", OPTION_INT, "50", 0, 1000000, false, false,
+  "event deliveries a second to one endpoint; 0: unlimited")
 X(OPT_HOOK_KEEP, "retention.hooks", "retention-hooks", OPTION_TIME, "7d", 60000, 31536000000, true, false,
   "how long raw platform webhooks are kept for replay")
 X(OPT_EVENT_KEEP, "retention.events", "retention-events", OPTION_TIME, "30d", 60000, 31536000000, true, false,

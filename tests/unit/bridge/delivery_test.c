@@ -70,16 +70,27 @@ static void outcomes(void **state)
         {HTTPC_ANSWERED, 429, ATTEMPT_RETRY, true},      {HTTPC_ANSWERED, 500, ATTEMPT_RETRY, false},
         {HTTPC_ANSWERED, 503, ATTEMPT_RETRY, true},      {HTTPC_TIMEOUT, 0, ATTEMPT_RETRY, true},
         {HTTPC_UNREACHED, 0, ATTEMPT_RETRY, false},      {HTTPC_BLOCKED, 0, ATTEMPT_RETRY, false},
-        {HTTPC_BROKEN, 200, ATTEMPT_RETRY, false},       {HTTPC_TOO_LARGE, 200, ATTEMPT_DELIVERED, false},
-        {HTTPC_TOO_LARGE, 500, ATTEMPT_RETRY, false},
+        {HTTPC_BROKEN, 200, ATTEMPT_DELIVERED, false},   {HTTPC_TOO_LARGE, 200, ATTEMPT_DELIVERED, false},
+        {HTTPC_TOO_LARGE, 500, ATTEMPT_RETRY, false},    {HTTPC_BROKEN, 0, ATTEMPT_RETRY, false},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct httpc_answer answer = {
-            .outcome = cases[i].outcome, .status = cases[i].status, .retry_after = ""};
+        struct httpc_answer answer = {.outcome = cases[i].outcome,
+                                      .status = cases[i].status,
+                                      .head_done = cases[i].status != 0,
+                                      .retry_after = ""};
         assert_int_equal(attempt_judge(&answer), cases[i].want);
         assert_int_equal(attempt_is_busy(&answer), cases[i].busy);
     }
+}
+
+static void half_an_answer_head_delivers_nothing(void **state)
+{
+    struct httpc_answer answer = {.outcome = HTTPC_TIMEOUT, .status = 200, .retry_after = ""};
+    (void)state;
+    assert_int_equal(attempt_judge(&answer), ATTEMPT_RETRY);
+    answer.outcome = HTTPC_TOO_LARGE; /* a flood of header lines */
+    assert_int_equal(attempt_judge(&answer), ATTEMPT_RETRY);
 }
 
 static void an_endpoint_that_only_fails_is_warned_of_then_switched_off(void **state)
@@ -157,6 +168,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(delays),
         cmocka_unit_test(outcomes),
+        cmocka_unit_test(half_an_answer_head_delivers_nothing),
         cmocka_unit_test(an_endpoint_that_only_fails_is_warned_of_then_switched_off),
         cmocka_unit_test(gone_switches_off_at_once),
         cmocka_unit_test(names_by_subscription),
