@@ -13,7 +13,7 @@ ROUNDS = int(os.environ.get("TEST_KILL_ROUNDS", "15"))
 
 class Crash(unittest.TestCase):
     def setUp(self):
-        self.daemon = Daemon(send_doubt_grace="20s").start()
+        self.daemon = Daemon(send_doubt_grace="120s").start()
         self.addCleanup(self.daemon.close)
         self.graph = FakeGraph()
         self.addCleanup(self.graph.__exit__)
