@@ -31,7 +31,8 @@ static struct call *call_begin(struct http_request *req, struct api *api)
     c->surface = surface_of(http_path(req), &rest);
     route_find(c->surface, http_method(req), rest, &c->match);
     c->route = c->match.route;
-    if (c->route != NULL && c->surface->prefix[0] == '\0' && (c->route->surfaces & ON_ROOT) == 0 &&
+    const struct route *any = c->match.any;
+    if (any != NULL && c->surface->prefix[0] == '\0' && (any->surfaces & ON_ROOT) == 0 &&
         !http_from_unix_socket(req)) {
         c->route = NULL; /* administration does not exist for the network */
         c->match.any = NULL;

@@ -19,8 +19,6 @@
 #define WHO_MAX     80
 #define ENTRIES_MIN 1024
 
-#define SIGN_IN_MOST 20
-
 static struct {
     struct plan plan;
     enum option_id option;
@@ -86,7 +84,7 @@ static void load_plans(void)
             CHECK(read_limits(row->fallback, limits));
         }
     }
-    common.limits[LIMIT_SIGN_IN] = SIGN_IN_MOST;
+    common.limits[LIMIT_SIGN_IN] = (unsigned)option_int(OPT_SIGN_IN_LIMIT);
     common.limits[LIMIT_TOUCH] = 1;
     common.limits[LIMIT_ADDRESS] = (unsigned)option_int(OPT_ADDRESS_LIMIT);
 }

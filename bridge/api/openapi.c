@@ -246,6 +246,12 @@ static json_t *operation(const struct route *route, const struct surface *surfac
     jx_set(out, "responses", responses_of(route));
     jx_set(out, "security",
            route->scope[0] == '\0' ? json_array() : json_pack("[{s:[]}, {s:[]}]", "bearer", "apiKey"));
+    if (route->scope[0] != '\0') {
+        jx_set_str(out, "x-scope", route->scope);
+    }
+    if ((route->surfaces & TEST_ONLY) != 0) {
+        jx_set_str(out, "x-mode", "test");
+    }
     buf_fini(&name);
     return out;
 }

@@ -51,6 +51,8 @@ X(OPT_GRAPH_URL, "whatsapp.graph_url", "whatsapp-graph-url", OPTION_TEXT, "https
   false, "base URL of the WhatsApp Cloud API, unless the channel names its own")
 X(OPT_GRAPH_VERSION, "whatsapp.graph_version", "whatsapp-graph-version", OPTION_TEXT, "v26.0", 0, 0, false, false,
   "Graph API version, unless the channel names its own")
+X(OPT_WINDOW_CLOSING, "whatsapp.window_closing", "window-closing", OPTION_TIME, "1h", 60000, 86400000, true, false,
+  "the event window.closing tells so long before free text may no longer be sent")
 X(OPT_DOUBT_GRACE, "send.doubt_grace", "send-doubt-grace", OPTION_TIME, "45s", 0, 3600000, true, false,
   "how long a send whose outcome is unknown waits for its status before it is tried once more")
 X(OPT_REPLY_MAX_AGE, "agent.reply_max_age", "reply-max-age", OPTION_TIME, "15m", 1000, 86400000, true, false,
