@@ -5,7 +5,10 @@
  *    (kv_gate.h); the map is moved only by a thread that is alone there;
  *  - one process at a time has the directory for writing, and a process opens it once (kv_dir.h);
  *  - a write transaction that met an error stays failed: each later call in it and its commit give that
- * error.
+ * error;
+ *  - a disk that fails ends writing, not reading. LMDB gives an environment up when the write of its head
+ * failed and refuses even reads. What was committed is whole, so the next reader opens it again, for reading
+ * only, while nobody is inside the gate.
  *
  * A full disk reaches us as ENOSPC, or as EIO when the kernel wrote less than asked, so after EIO the file
  * system is asked how much room it has. ERR_FULL has two causes, map and disk; full_by_disk remembers which
@@ -37,8 +40,10 @@ struct kv {
     bool no_sync;
     struct kv_gate gate;
     atomic_bool full_by_disk;
+    atomic_bool given_up; /* by LMDB; env is open for reading only, or NULL if even that failed */
     size_t count;
     MDB_dbi *tables;
+    char **names; /* of the tables */
 };
 
 struct kv_txn {
@@ -101,9 +106,9 @@ static enum err class_of(struct kv *kv, int code)
 }
 
 /* Opens LMDB's environment with our fixed choice of flags. */
-static enum err env_open(struct kv *kv, const struct kv_options *options, size_t count)
+static enum err env_open(struct kv *kv, const struct kv_options *options)
 {
-    unsigned flags = MDB_NOTLS | (kv->read_only ? MDB_RDONLY : 0) | (kv->no_sync ? MDB_NOSYNC : 0);
+    unsigned flags = MDB_NOTLS | (options->read_only ? MDB_RDONLY : 0) | (options->no_sync ? MDB_NOSYNC : 0);
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t size = options->map_size != 0 ? options->map_size : MAP_FIRST;
     int dead;
@@ -116,7 +121,7 @@ static enum err env_open(struct kv *kv, const struct kv_options *options, size_t
     }
     mdb_env_set_mapsize(kv->env, (size + page - 1) / page * page);
     mdb_env_set_maxreaders(kv->env, options->readers != 0 ? options->readers : READERS);
-    mdb_env_set_maxdbs(kv->env, (MDB_dbi)count);
+    mdb_env_set_maxdbs(kv->env, (MDB_dbi)kv->count);
     code = mdb_env_open(kv->env, kv->dir.path, flags, 0600);
     if (code == 0) {
         code = mdb_reader_check(kv->env, &dead);
@@ -125,7 +130,7 @@ static enum err env_open(struct kv *kv, const struct kv_options *options, size_t
 }
 
 /* Opens the named tables in one transaction, creating what is missing unless read-only. */
-static enum err tables_open(struct kv *kv, const char *const names[])
+static enum err tables_open(struct kv *kv)
 {
     struct kv_txn *txn;
     enum err rc = kv->read_only ? kv_begin_read(kv, &txn) : kv_begin_write(kv, &txn);
@@ -136,7 +141,7 @@ static enum err tables_open(struct kv *kv, const char *const names[])
         return rc;
     }
     for (size_t i = 0; i < kv->count && code == 0; i++) {
-        code = mdb_dbi_open(txn->txn, names[i], flags, &kv->tables[i]);
+        code = mdb_dbi_open(txn->txn, kv->names[i], flags, &kv->tables[i]);
     }
     if (code != 0) {
         kv_abort(txn);
@@ -147,16 +152,16 @@ static enum err tables_open(struct kv *kv, const char *const names[])
 }
 
 /* Opens the tables, growing the map if even they do not fit, and makes the new names durable. */
-static enum err open_all(struct kv *kv, const struct kv_options *options, const char *const names[])
+static enum err open_all(struct kv *kv, const struct kv_options *options)
 {
-    enum err rc = env_open(kv, options, kv->count);
+    enum err rc = env_open(kv, options);
 
     if (rc != ERR_OK) {
         return rc;
     }
-    rc = tables_open(kv, names);
+    rc = tables_open(kv);
     while (rc == ERR_FULL && kv_grow(kv) == ERR_OK) {
-        rc = tables_open(kv, names);
+        rc = tables_open(kv);
     }
     if (rc != ERR_OK || kv->read_only) {
         return rc;
@@ -177,10 +182,14 @@ enum err kv_open(const char *dir, const struct kv_options *options, const char *
     kv->no_sync = options->no_sync;
     kv->count = count;
     kv->tables = xcalloc(count + 1, sizeof(*kv->tables));
+    kv->names = xcalloc(count + 1, sizeof(*kv->names));
+    for (size_t i = 0; i < count; i++) {
+        kv->names[i] = xstrdup(tables[i]);
+    }
     kv_gate_init(&kv->gate);
     rc = kv_dir_claim(&kv->dir, dir, kv->read_only);
     if (rc == ERR_OK) {
-        rc = open_all(kv, options, tables);
+        rc = open_all(kv, options);
     }
     if (rc != ERR_OK) {
         kv_close(kv);
@@ -198,12 +207,16 @@ void kv_close(struct kv *kv)
     }
     kv_gate_fini(&kv->gate);
     if (kv->env != NULL) {
-        if (kv->no_sync && !kv->read_only) {
+        if (kv->no_sync && !kv->read_only && !atomic_load(&kv->given_up)) {
             mdb_env_sync(kv->env, 1);
         }
         mdb_env_close(kv->env);
     }
     kv_dir_release(&kv->dir);
+    for (size_t i = 0; i < kv->count; i++) {
+        free(kv->names[i]);
+    }
+    free(kv->names);
     free(kv->tables);
     free(kv);
 }
@@ -226,6 +239,59 @@ static enum err map_move(struct kv *kv, size_t size)
     return ERR_OK;
 }
 
+/* Opens a given-up environment again, for reading only. Nobody is inside. */
+static void reopen_reading(struct kv *kv)
+{
+    MDB_envinfo info;
+    MDB_txn *txn = NULL;
+    struct kv_options options = {.read_only = true};
+    int code = -1;
+
+    mdb_env_info(kv->env, &info);
+    options.map_size = info.me_mapsize;
+    options.readers = info.me_maxreaders;
+    mdb_env_close(kv->env);
+    atomic_store(&kv->given_up, true);
+    if (env_open(kv, &options) == ERR_OK) {
+        code = mdb_txn_begin(kv->env, NULL, MDB_RDONLY, &txn);
+    }
+    for (size_t i = 0; i < kv->count && code == 0; i++) {
+        code = mdb_dbi_open(txn, kv->names[i], 0, &kv->tables[i]);
+    }
+    if (txn != NULL) {
+        (void)mdb_txn_commit(txn);
+    }
+    if (code != 0 && kv->env != NULL) {
+        mdb_env_close(kv->env);
+        kv->env = NULL;
+    }
+}
+
+/* What can be done about a refusal when one is alone: MDB_MAP_RESIZED if it is worth another attempt. */
+static int make_well(struct kv *kv, int code)
+{
+    if (!kv_gate_shut(&kv->gate)) {
+        return MDB_READERS_FULL; /* this thread's other transaction must end first: busy */
+    }
+    if (code == MDB_MAP_RESIZED) {
+        (void)map_move(kv, 0);
+    } else if (!atomic_load(&kv->given_up)) {
+        reopen_reading(kv);
+    }
+    code = kv->env != NULL ? MDB_MAP_RESIZED : MDB_PANIC;
+    kv_gate_open(&kv->gate);
+    return code;
+}
+
+/* LMDB's begin; what it has given up it refuses. */
+static int begin_call(struct kv *kv, struct kv_txn *txn)
+{
+    if (kv->env == NULL || (txn->write && atomic_load(&kv->given_up))) {
+        return MDB_PANIC;
+    }
+    return mdb_txn_begin(kv->env, NULL, txn->write ? 0 : MDB_RDONLY, &txn->txn);
+}
+
 /* One attempt at a transaction; follows a map that another process has enlarged. */
 static int begin_once(struct kv *kv, struct kv_txn *txn)
 {
@@ -233,20 +299,16 @@ static int begin_once(struct kv *kv, struct kv_txn *txn)
     int code;
 
     kv_gate_enter(&kv->gate, &txn->pass, !txn->write);
-    code = mdb_txn_begin(kv->env, NULL, txn->write ? 0 : MDB_RDONLY, &txn->txn);
+    code = begin_call(kv, txn);
     if (code == MDB_READERS_FULL && mdb_reader_check(kv->env, &dead) == 0 && dead > 0) {
-        code = mdb_txn_begin(kv->env, NULL, txn->write ? 0 : MDB_RDONLY, &txn->txn);
+        code = begin_call(kv, txn);
     }
     if (code == 0) {
         return 0;
     }
     kv_gate_leave(&kv->gate, &txn->pass);
-    if (code == MDB_MAP_RESIZED) {
-        if (!kv_gate_shut(&kv->gate)) {
-            return MDB_READERS_FULL; /* this thread's other transaction must end first: busy */
-        }
-        (void)map_move(kv, 0);
-        kv_gate_open(&kv->gate);
+    if (code == MDB_MAP_RESIZED || (code == MDB_PANIC && !txn->write)) {
+        code = make_well(kv, code);
     }
     return code;
 }
@@ -331,6 +393,9 @@ enum err kv_grow(struct kv *kv)
 
     if (atomic_load(&kv->full_by_disk) || kv_dir_full(kv->dir.path)) {
         return ERR_FULL;
+    }
+    if (atomic_load(&kv->given_up)) {
+        return ERR_IO;
     }
     alone = kv_gate_shut(&kv->gate);
     CHECK(alone); /* the caller has a transaction open: a bug that would hang here for ever */
@@ -607,6 +672,7 @@ static enum err file_sync(const char *path)
 /* Copies without the free pages, as a reader that takes its time. */
 enum err kv_copy(struct kv *kv, const char *dir)
 {
+    struct kv_txn *probe;
     struct kv_pass pass;
     char *path;
     enum err rc;
@@ -614,8 +680,13 @@ enum err kv_copy(struct kv *kv, const char *dir)
     if (!kv_dir_empty(dir)) {
         return ERR_INVALID;
     }
+    rc = kv_begin_read(kv, &probe); /* opens a given-up environment again */
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    kv_abort(probe);
     kv_gate_enter(&kv->gate, &pass, true);
-    rc = class_of(kv, mdb_env_copy2(kv->env, dir, MDB_CP_COMPACT));
+    rc = kv->env != NULL ? class_of(kv, mdb_env_copy2(kv->env, dir, MDB_CP_COMPACT)) : ERR_IO;
     kv_gate_leave(&kv->gate, &pass);
     path = xasprintf("%s/data.mdb", dir);
     if (rc == ERR_OK) {
