@@ -1,0 +1,244 @@
+"""A full disk, a disk that fails, no descriptors, a second daemon, SIGTERM under load: refused before it is acknowledged, or kept."""
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import unittest
+
+from tests.fakes.graph import FakeGraph
+from tests.support.customers import Customers, assert_answered_once
+from tests.support.daemon import Daemon, wait_for
+
+MIB = 1 << 20
+RECOVERY_SECONDS = 5
+
+
+class Fault(unittest.TestCase):
+    """A daemon with a WhatsApp channel, knowledge and customers."""
+
+    def serve(self, daemon):
+        self.daemon = daemon.start()
+        self.addCleanup(self.daemon.close)
+        self.graph = FakeGraph()
+        self.addCleanup(self.graph.__exit__)
+        self.graph.auto_status = ("sent", "delivered")
+        channel = self.daemon.whatsapp(self.graph.url)
+        self.graph.attach(self.daemon.url + channel["webhook_path"])
+        self.daemon.push("Opening hours", "The shop opens at 9 in the morning.")
+
+    def customers(self, **how):
+        customers = Customers(self.graph, **how)
+        self.addCleanup(customers.end)
+        return customers
+
+    def ready(self):
+        return self.daemon.get("/readyz", key=False)
+
+    def assert_unready(self, reason):
+        """Says why it is unready; everything that reads goes on."""
+        answer = wait_for(lambda: (lambda a: a.status == 503 and a)(self.ready()), "readiness to end", 5)
+        self.assertEqual(answer.json["reason"], reason)
+        self.assertEqual(self.daemon.get("/healthz", key=False).status, 200)
+        self.daemon.ok(self.daemon.get("/api/v1/conversations/"))
+        self.assertIn("chasqui_store_disk_low", self.daemon.get("/metrics").body.decode())
+
+    def assert_all_answered(self, customers):
+        customers.end()
+        wait_for(self.daemon.idle, "the queues to empty", 120)
+        assert_answered_once(self, self.daemon, self.graph, customers.acked)
+
+
+class DiskFull(Fault):
+    SIZE = 48 * MIB
+
+    def setUp(self):
+        daemon = Daemon(send_doubt_grace="20s", **self.options)
+        made = daemon.data + ".made"
+        os.rename(daemon.data, made)
+        os.mkdir(daemon.data, 0o700)
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={self.SIZE},mode=0700", "tmpfs", daemon.data],
+                                 capture_output=True, text=True)
+        if mounted.returncode != 0:
+            shutil.rmtree(daemon.dir)
+            self.skipTest("a small file system needs the right to mount: " + mounted.stderr.strip())
+        self.addCleanup(subprocess.run, ["umount", "-l", daemon.data], check=True)
+        shutil.copytree(made, daemon.data, dirs_exist_ok=True)
+        self.serve(daemon)
+        self.filler = os.path.join(daemon.data, "filler")
+
+    def free(self):
+        room = os.statvfs(self.daemon.data)
+        return room.f_bavail * room.f_frsize
+
+    def fill(self, leave):
+        """Fills the file system but for `leave` bytes, while others write, too."""
+        with open(self.filler, "wb", buffering=0) as handle:
+            for piece in (MIB, 4096):
+                try:
+                    while self.free() >= leave + piece or leave == 0:
+                        handle.write(bytes(piece))
+                except OSError:
+                    pass
+
+    def full_and_well_again(self, leave, reason):
+        customers = self.customers(threads=3)
+        customers.wait(200, 10)
+        self.fill(leave)
+        customers.wait(503, 40)
+        refused = customers.began_after(0, 503)
+        self.assertEqual([post for post in refused if not post.retry_after or int(post.retry_after) < 1], [])
+        if reason:
+            self.assert_unready(reason)
+        self.daemon.ok(self.daemon.get("/api/v1/conversations/"))
+        self.assertEqual(self.daemon.get("/healthz", key=False).status, 200)
+        os.unlink(self.filler)
+        freed = time.monotonic()
+        customers.wait(200, 1, RECOVERY_SECONDS)
+        recovered = time.monotonic() - freed
+        wait_for(lambda: self.ready().status == 200, "readiness", RECOVERY_SECONDS)
+        customers.wait(200, 5)
+        self.assert_all_answered(customers)
+        print(f"      {customers.count(200)} acknowledged, {customers.count(503)} refused, well again in {recovered:.2f} s")
+
+
+class DiskLow(DiskFull):
+    options = {"store_disk_reserve": "8MiB"}
+
+    def test_less_than_the_reserve_is_refused_and_goes_on_when_there_is_room(self):
+        self.full_and_well_again(4 * MIB, "disk_low")
+
+
+class DiskReallyFull(DiskFull):
+    options = {"store_disk_reserve": "0"}
+
+    def test_not_a_byte_left_is_refused_and_goes_on_when_there_is_room(self):
+        self.full_and_well_again(0, None)
+
+
+class DiskFails(Fault):
+    def setUp(self):
+        if not shutil.which("strace"):
+            self.skipTest("needs strace")
+        self.serve(Quiet(send_doubt_grace="20s"))
+
+    def inject(self, calls):
+        """From now on these calls on the store's file fail with EIO, in every thread."""
+        data = os.path.join(self.daemon.data, "store", "data.mdb")
+        tracer = subprocess.Popen(["strace", "-f", "-o", os.path.join(self.daemon.dir, "strace"), "-P", data, "-e", "trace=" + calls,
+                                   "-e", f"inject={calls}:error=EIO", "-p", str(self.daemon.process.pid)],
+                                  stderr=subprocess.PIPE, text=True)
+        self.addCleanup(tracer.stderr.close)
+        said = tracer.stderr.readline()
+        if "attached" not in said:
+            tracer.wait()
+            self.skipTest("strace may not attach: " + said.strip())
+
+        def end():
+            if tracer.poll() is None:
+                tracer.send_signal(signal.SIGINT)
+                tracer.wait()
+        self.addCleanup(end)
+        return end
+
+    def lines(self):
+        return self.daemon.log_text().count("\n")
+
+    def fails_for_good(self, calls):
+        customers = self.customers(threads=3)
+        customers.wait(200, 15)
+        end = self.inject(calls)
+        wait_for(lambda: customers.count(503), "a refusal", 20)
+        moment = max(post.ended for post in customers.began_after(0, 503)[:1])
+        self.assert_unready("read_only")
+        customers.wait(503, 20)
+        end()  # the disk is well again, but what the failed sync left out is not known
+        before = self.lines(), cpu(self.daemon.process.pid)
+        customers.wait(503, 30)
+        time.sleep(1)
+        lines, busy = self.lines() - before[0], cpu(self.daemon.process.pid) - before[1]
+        self.assertEqual(customers.began_after(moment, 200), [], "acknowledged after a failed write")
+        self.assert_unready("read_only")
+        self.assertLess(lines, 300)
+        acked = customers.count(200)
+        self.assertEqual(self.daemon.stop(), 0)
+        self.daemon.start()
+        customers.wait(200, 3)
+        self.assert_all_answered(customers)
+        print(f"      {acked} acknowledged before, {customers.count(503)} refused, {lines} log lines and {busy:.2f} s of "
+              "processor time while read-only")
+
+    def test_failed_sync_is_the_last_acknowledgement_until_a_restart(self):
+        self.fails_for_good("fdatasync")
+
+    def test_failed_write_is_the_last_acknowledgement_until_a_restart(self):
+        self.fails_for_good("pwrite64,writev,pwritev")
+
+
+class Quiet(Daemon):
+    """The leak check cannot run in a traced process."""
+
+    def env(self):
+        return {**super().env(), "ASAN_OPTIONS": "detect_leaks=0"}
+
+
+def cpu(pid):
+    """Processor seconds used by a process."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as handle:
+        fields = handle.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Descriptors(Fault):
+    SECONDS = 4
+
+    def setUp(self):
+        self.serve(Daemon())
+
+    def test_without_descriptors_it_waits_quietly_and_goes_on(self):
+        pid = self.daemon.process.pid
+        used = len(os.listdir(f"/proc/{pid}/fd"))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + 8, used + 8))
+        host, port = self.daemon.listen.rsplit(":", 1)
+        lines = self.daemon.log_text().count("\n")
+        sockets = [socket.create_connection((host, int(port))) for _ in range(60)]
+        try:
+            began, busy = time.monotonic(), cpu(pid)
+            time.sleep(self.SECONDS)
+            share = (cpu(pid) - busy) / (time.monotonic() - began)
+        finally:
+            for each in sockets:
+                each.close()
+        lines = self.daemon.log_text().count("\n") - lines
+        print(f"      {100 * share:.1f} % of a core, {lines} log lines in {self.SECONDS} s")
+        self.assertLess(share, 0.05)
+        self.assertLess(lines, 100)
+        wait_for(lambda: self.daemon.get("/healthz", key=False).status == 200, "an answer", RECOVERY_SECONDS)
+        self.assertEqual(self.graph.says("+16505550001", "When does the shop open?").status, 200)
+        self.graph.wait_sends(1)
+
+
+class OneAtATime(Fault):
+    def setUp(self):
+        self.serve(Daemon(send_doubt_grace="20s"))
+
+    def test_second_daemon_on_the_same_data_is_refused_and_harms_nothing(self):
+        customers = self.customers(threads=2)
+        customers.wait(200, 5)
+        second = self.daemon.cli("serve", "--listen", "127.0.0.1:0")
+        self.assertNotEqual(second.returncode, 0)
+        self.assertIn("another chasqui", second.stderr)
+        customers.wait(200, 5)
+        self.assert_all_answered(customers)
+
+    def test_sigterm_under_load_ends_well_and_loses_nothing(self):
+        customers = self.customers(threads=4, pause=0)
+        for _ in range(4):
+            customers.wait(200, 25)
+            began = time.monotonic()
+            self.assertEqual(self.daemon.stop(), 0)
+            print(f"      stopped in {time.monotonic() - began:.2f} s with {customers.count(200)} acknowledged")
+            self.daemon.start()
+        self.assert_all_answered(customers)
