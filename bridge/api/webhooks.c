@@ -4,6 +4,7 @@
 #include "bridge/api/call.h"
 #include "bridge/api/list.h"
 #include "bridge/api/webhooks.h"
+#include "bridge/webhooks/deliver.h"
 #include "bridge/webhooks/endpoint.h"
 #include "queue/base/clock.h"
 #include "queue/base/crypto.h"
@@ -187,6 +188,7 @@ void webhooks_change(struct call *c)
         json_object_del(webhook, "reason");
         json_object_del(webhook, "failing_since");
         json_object_del(webhook, "warned");
+        webhooks_gate_reset(jx_str(webhook, "id"));
     }
     put(c, webhook, rev);
     call_audit(c, "webhook.updated", jx_str(webhook, "id"));

@@ -1,0 +1,382 @@
+"""Events out: webhooks that are provably ours, kept apart from each other, and the stream."""
+import base64
+import hashlib
+import hmac
+import json
+import os
+import random
+import statistics
+import time
+import unittest
+
+from tests.support import receivers
+from tests.support.app import FakeApp, signature_of
+from tests.support.daemon import Daemon, wait_for
+from tests.support.receivers import Receiver, plain
+from tests.support.sse import EventStream
+
+SECRET = "whsec_your_signing_secret"
+
+
+def standard_signature(secret, headers, body):
+    """What one item of webhook-signature must be."""
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+        key = key if secret.startswith("whsec_") and 24 <= len(key) <= 64 else secret.encode()
+    except ValueError:
+        key = secret.encode()
+    text = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    return "v1," + base64.b64encode(hmac.new(key, text, hashlib.sha256).digest()).decode()
+
+
+class EventCase(unittest.TestCase):
+    options = {}
+
+    def setUp(self):
+        self.daemon = Daemon(**self.options).start()
+        self.addCleanup(self.daemon.close)
+        self.talks = {}
+
+    def hook(self, url, events=("*",), **fields):
+        """A webhook endpoint of the whole account; returns it."""
+        return self.daemon.ok(self.daemon.post("/v1/webhooks/", {"url": url, "events": list(events), **fields}), 201)
+
+    def receiver(self, manner):
+        made = Receiver(manner)
+        self.addCleanup(made.close)
+        return made
+
+    def talk(self, name="main"):
+        """A conversation's id."""
+        if name not in self.talks:
+            self.daemon.ok(self.daemon.post(f"/api/v1/agents/{self.daemon.agent}/invoke/",
+                                            {"message": "Good morning", "thread_id": name}))
+            known = set(self.talks.values())
+            found = [row["id"] for row in self.daemon.conversations() if row["id"] not in known]
+            self.talks[name] = found[0]
+        return self.talks[name]
+
+    def stir(self, count=1, name="main"):
+        """Makes that many conversation.updated events."""
+        conversation = self.talk(name)
+        for number in range(count):
+            self.daemon.ok(self.daemon.patch(f"/api/v1/conversations/{conversation}/", {"tags": [f"t{number}", str(random.random())]}))
+
+    def get(self, path):
+        return self.daemon.ok(self.daemon.get(path))
+
+    def deliveries(self, hook, status=None):
+        query = f"&status={status}" if status else ""
+        return self.get(f"/v1/webhooks/{hook['id']}/deliveries/?pageSize=100{query}")["data"]
+
+    def state(self, hook):
+        return self.get(f"/v1/webhooks/{hook['id']}/")
+
+
+class Stream(EventCase):
+    def test_events_come_as_they_happen_and_resume_without_gap_or_repetition(self):
+        only = "/api/v1/events/stream/?types=conversation.updated"
+        self.talk()
+        stream = EventStream(self.daemon, only)
+        self.addCleanup(stream.close)
+        self.assertEqual((stream.status, stream.answer.getheader("Content-Type")), (200, "text/event-stream"))
+        self.stir(5)
+        frames = stream.wait(5)
+        for name, ident, data in frames:
+            self.assertEqual((data["type"], data["id"]), (name, ident))
+        stream.close()
+        self.stir(5)
+        again = EventStream(self.daemon, only, last=frames[2][1])
+        self.addCleanup(again.close)
+        more = again.wait(7)
+        self.assertEqual([f[1] for f in more[:2]], [f[1] for f in frames[3:]])
+        listed = [e["id"] for e in self.get("/api/v1/events/?page_size=100")["results"] if e["type"] == "conversation.updated"]
+        self.assertEqual([f[1] for f in frames[:3] + more], listed)
+
+    def test_filters_by_type_and_conversation(self):
+        first, second = self.talk("a"), self.talk("b")
+        only = EventStream(self.daemon, f"/api/v1/events/stream/?conversation_id={second}&types=conversation.updated")
+        ended = EventStream(self.daemon, "/v1/events/stream?types=conversation.ended")
+        self.addCleanup(only.close)
+        self.addCleanup(ended.close)
+        self.stir(2, "a")
+        self.stir(1, "b")
+        self.daemon.ok(self.daemon.post(f"/api/v1/conversations/{first}/close/"))
+        ended.wait(1)
+        self.assertEqual(only.wait(1)[0][2]["conversation_id"], second)
+        self.assertEqual((only.types(), ended.types()), (["conversation.updated"], ["conversation.ended"]))
+        self.assertEqual(self.daemon.get("/api/v1/events/stream/?types=nonsense").status, 400)
+
+    def test_an_unknown_last_event_id_is_told_by_reset(self):
+        stream = EventStream(self.daemon, last="evt_01ARZ3NDEKTSV4RRFFQ69G5FAV")
+        self.addCleanup(stream.close)
+        self.assertEqual(stream.wait(1)[0][0], "reset")
+        self.stir(1)
+        wait_for(lambda: "conversation.updated" in stream.types(), "events after the reset")
+
+    def test_the_other_mode_sees_nothing(self):
+        stream = EventStream(self.daemon, key=self.daemon.test)
+        live = EventStream(self.daemon)
+        self.addCleanup(stream.close)
+        self.addCleanup(live.close)
+        self.stir(1)
+        live.wait(1)
+        self.assertEqual(stream.frames, [])
+
+    def test_a_revoked_key_ends_its_streams_within_a_second(self):
+        made = self.daemon.ok(self.daemon.post("/api/v1/keys/", {"name": "reader", "mode": "live", "scopes": ["read"]}))
+        text = made.get("key") or made.get("secret") or made.get("token")
+        stream = EventStream(self.daemon, key=text)
+        self.addCleanup(stream.close)
+        self.assertEqual(stream.status, 200)
+        self.daemon.ok(self.daemon.delete(f"/api/v1/keys/{made['id']}/"))
+        began = time.monotonic()
+        wait_for(lambda: stream.ended, "the stream to end", 5)
+        self.assertLess(time.monotonic() - began, 1.0)
+        self.assertEqual(EventStream(self.daemon, key=text, read=False).status, 401)
+
+    def test_a_drain_ends_streams_before_it_waits(self):
+        streams = [EventStream(self.daemon) for _ in range(20)]
+        for stream in streams:
+            self.addCleanup(stream.close)
+        began = time.monotonic()
+        self.assertEqual(self.daemon.stop(), 0)
+        self.assertLess(time.monotonic() - began, 5)
+        wait_for(lambda: all(s.ended for s in streams), "all streams to end")
+
+    def test_a_reader_that_does_not_read_costs_a_place_not_a_queue(self):
+        conversation, only = self.talk(), "/api/v1/events/stream/?types=conversation.updated"
+        lazy = EventStream(self.daemon, only, read=False)
+        eager = EventStream(self.daemon, only)
+        self.addCleanup(lazy.close)
+        self.addCleanup(eager.close)
+        for number in range(200):  # 12 MB: more than any buffer between holds
+            self.daemon.ok(self.daemon.patch(f"/api/v1/conversations/{conversation}/", {"metadata": {"blob": f"{number:060000d}"}}))
+        wanted = [f[1] for f in eager.wait(200)]
+        lazy.start()
+        self.assertEqual([f[1] for f in lazy.wait(200)], wanted)
+
+
+class Deliveries(EventCase):
+    options = {"webhooks_schedule": "0,1,1,1"}
+
+    def test_convo_35_36_a_webhook_takes_url_events_and_secret(self):
+        path = f"/api/v1/agents/{self.daemon.agent}/webhooks/"
+        names = ["lead.qualified", "appointment.booked", "handoff.triggered"]
+        made = self.daemon.ok(self.daemon.post(path, {"url": "https://app.example/hook", "events": names, "secret": SECRET}), 201)
+        self.assertRegex(made["id"], r"^whk_[0-9A-Z]{26}$")
+        self.assertEqual(made["events"], names)
+        for events in (["no.such"], ["lead.*.x"], [""], [], "lead.qualified"):
+            answer = self.daemon.post(path, {"url": "https://app.example/hook", "events": events, "secret": SECRET})
+            self.assertEqual((answer.status, answer.json["error"]["field"].split("/")[0]), (400, "events"), events)
+
+    def test_convo_37_38_39_the_chosen_secret_signs_every_post_byte_for_byte(self):
+        for secret in (SECRET, "0123456789abcdef", "whsec_" + base64.b64encode(os.urandom(32)).decode(), "!" + "~" * 254 + "+"):
+            with FakeApp() as app:
+                made = self.hook(app.url, ["conversation.updated"], secret=secret)
+                self.assertEqual(made["secret"], secret)
+                self.stir(1)
+                app.wait("conversation.updated")
+                headers, body = app.calls[0]
+                self.assertEqual(headers["X-ConvoAI-Signature"], signature_of(secret, body))
+                self.assertEqual(headers["webhook-signature"], standard_signature(secret, headers, body))
+                self.assertEqual(headers["Content-Type"], "application/json")
+                self.assertEqual(headers["X-ConvoAI-Event"], "conversation.updated")
+                self.assertEqual((headers["webhook-id"], headers["X-ConvoAI-Attempt"]), (json.loads(body)["id"], "1"))
+                self.assertLess(abs(int(headers["webhook-timestamp"]) - time.time()), 5)
+                self.daemon.ok(self.daemon.delete(f"/v1/webhooks/{made['id']}/"))
+
+    def test_convo_40_only_subscribed_events_are_delivered(self):
+        with FakeApp() as app, FakeApp() as everything:
+            self.hook(app.url, ["conversation.ended"])
+            self.hook(everything.url)
+            self.stir(3)
+            self.daemon.ok(self.daemon.post(f"/api/v1/conversations/{self.talk()}/close/"))
+            app.wait("conversation.ended")
+            everything.wait("conversation.ended")
+            self.assertEqual(set(app.types()), {"conversation.ended"})
+            self.assertGreaterEqual(len(set(everything.types())), 3)
+
+    def test_convo_41_the_catalogue_has_at_least_twelve_types(self):
+        rows = self.get("/api/v1/webhooks/events/")["results"]
+        self.assertGreaterEqual(len(rows), 12)
+        self.assertTrue({"lead.qualified", "appointment.booked", "handoff.triggered"} <= {row["type"] for row in rows})
+
+    def test_rovx_28_a_subscription_is_created_listed_read_changed_and_deleted(self):
+        made = self.hook("https://app.example/hook", ["message.*"])
+        path = f"/v1/webhooks/{made['id']}/"
+        self.assertIn(made["id"], [row["id"] for row in self.get("/v1/webhooks/")["data"]])
+        self.assertNotIn("secret", self.get(path))
+        changed = self.daemon.ok(self.daemon.patch(path, {"events": ["message.received"], "status": "disabled"}))
+        self.assertEqual((changed["events"], changed["status"]), (["message.received"], "disabled"))
+        self.assertEqual(self.daemon.delete(path).status, 204)
+        self.assertEqual(self.daemon.get(path).status, 404)
+
+    def test_rovx_29_a_test_delivery_is_marked(self):
+        with FakeApp() as app:
+            made = self.hook(app.url, ["lead.created"])
+            self.daemon.ok(self.daemon.post(f"/v1/webhooks/{made['id']}/test/"), 202)
+            event = app.wait("webhook.test")[0]
+            self.assertIs(event["data"]["test"], True)
+
+    def test_rovx_30_32_the_log_tells_each_attempt_and_a_retry_makes_a_new_one(self):
+        app = self.receiver(plain(receivers.answer(503, body=b"not now"), receivers.answer(200, body=b"thanks")))
+        made = self.hook(app.url, ["conversation.updated"])
+        self.daemon.ok(self.daemon.patch(f"/v1/webhooks/{made['id']}/", {"description": "x"}))
+        self.stir(1)
+        row = wait_for(lambda: self.deliveries(made) and self.deliveries(made)[0]["attemptCount"] == 1 and self.deliveries(made)[0],
+                       "the first attempt")
+        self.assertEqual((row["status"], row["responseStatus"]), ("pending", 503))
+        path = f"/v1/webhooks/{made['id']}/deliveries/{row['id']}/"
+        self.daemon.ok(self.daemon.post(path + "retry/"), 202)
+        wait_for(lambda: self.get(path)["status"] == "delivered", "the retry")
+        attempts = self.get(path)["attempts"]
+        self.assertEqual([(a["attempt"], a["status"], a["response"]) for a in attempts], [(1, 503, "not now"), (2, 200, "thanks")])
+        for attempt in attempts:
+            self.assertGreaterEqual(attempt["durationMs"], 0)
+        self.assertIn("X-ConvoAI-Replay: true", app.seen[1][1])
+        self.assertEqual(app.seen[0][2], app.seen[1][2])
+        self.assertEqual([row["id"] for row in self.deliveries(made, "delivered")], [row["id"]])
+        self.assertEqual(self.deliveries(made, "failed"), [])
+
+    def test_after_the_last_attempt_it_has_failed_and_is_replayed_by_time(self):
+        app = self.receiver(plain(*[receivers.answer(500)] * 4, receivers.answer(200)))
+        made = self.hook(app.url, ["conversation.updated"])
+        since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self.talk()
+        self.stir(1)
+        wait_for(lambda: self.deliveries(made, "failed"), "the delivery to fail", 30)
+        self.assertEqual(len(app.seen), 4)
+        self.stir(1)
+        wait_for(lambda: self.deliveries(made, "delivered"), "the next one", 30)
+        answer = self.daemon.ok(self.daemon.post(f"/v1/webhooks/{made['id']}/replay/", {"since": since, "onlyFailed": True}), 202)
+        self.assertEqual(answer["queued"], 1)
+        wait_for(lambda: len(app.seen) == 6, "the replay")
+        self.assertEqual(app.seen[5][2], app.seen[0][2])
+        self.assertIn("X-ConvoAI-Replay: true", app.seen[5][1])
+        answer = self.daemon.ok(self.daemon.post(f"/v1/webhooks/{made['id']}/replay/", {"since": since}), 202)
+        self.assertEqual(answer["queued"], 2)
+        wait_for(lambda: len(app.seen) == 8, "both again")
+
+    def test_two_secrets_sign_while_one_takes_over(self):
+        with FakeApp() as app:
+            made = self.hook(app.url, ["conversation.updated"], secret=SECRET)
+            path = f"/v1/webhooks/{made['id']}/rotate-secret/"
+            second = self.daemon.ok(self.daemon.post(path, {"overlapS": 3600}))["secret"]
+            self.stir(1)
+            app.wait("conversation.updated")
+            headers, body = app.calls[0]
+            self.assertEqual(headers["X-ConvoAI-Signature"].split(","), [signature_of(second, body), signature_of(SECRET, body)])
+            self.assertEqual(headers["webhook-signature"].split(" "),
+                             [standard_signature(second, headers, body), standard_signature(SECRET, headers, body)])
+            third = self.daemon.ok(self.daemon.post(path, {"overlapS": 0}))["secret"]
+            self.stir(1)
+            app.wait("conversation.updated", 2)
+            headers, body = app.calls[1]
+            self.assertEqual(headers["X-ConvoAI-Signature"], signature_of(third, body))
+
+    def test_410_switches_off_and_what_happens_then_can_be_replayed(self):
+        with FakeApp() as other:
+            app = self.receiver(plain(receivers.GONE, receivers.answer(200)))
+            self.hook(other.url, ["webhook.disabled"])
+            made = self.hook(app.url, ["conversation.updated"])
+            since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            self.stir(1)
+            wait_for(lambda: self.state(made)["status"] == "disabled", "the endpoint to be switched off")
+            self.assertEqual(other.wait("webhook.disabled")[0]["data"]["webhook"]["id"], made["id"])
+            self.stir(3)
+            wait_for(self.daemon.idle, "the queues to empty")
+            self.assertEqual(len(app.seen), 1)
+            self.daemon.ok(self.daemon.patch(f"/v1/webhooks/{made['id']}/", {"status": "active"}))
+            self.daemon.ok(self.daemon.post(f"/v1/webhooks/{made['id']}/replay/", {"since": since, "onlyFailed": True}), 202)
+            wait_for(lambda: len(app.seen) == 5, "the four events")
+
+    def test_statistics_tell_rate_and_percentiles(self):
+        app = self.receiver(plain(*[receivers.answer(200)] * 3, receivers.answer(500), receivers.answer(200)))
+        made = self.hook(app.url, ["conversation.updated"])
+        self.stir(4)
+        wait_for(lambda: len(app.seen) >= 5, "all attempts", 30)
+        stats = wait_for(lambda: (s := self.get(f"/v1/webhooks/{made['id']}/stats/"))["delivered"] == 4 and s, "the figures")
+        self.assertEqual((stats["attempts"], stats["successRate"], stats["failed"]), (5, 0.8, 0))
+        self.assertLessEqual(stats["p50Ms"], stats["p95Ms"])
+        self.assertEqual(stats["now"]["breaker"], "closed")
+
+
+class Breaker(EventCase):
+    options = {"webhooks_schedule": "0,2000,2000"}
+
+    def test_an_open_breaker_holds_deliveries_without_using_up_attempts(self):
+        app = self.receiver(plain(receivers.answer(500)))
+        made = self.hook(app.url, ["conversation.updated"])
+        self.stir(30)
+        wait_for(lambda: self.get(f"/v1/webhooks/{made['id']}/stats/")["now"]["breaker"] == "open", "the breaker to open")
+        wait_for(lambda: self.get(f"/v1/webhooks/{made['id']}/stats/")["now"]["inFlight"] == 0, "the last attempts")
+        sent = len(app.seen)
+        self.assertLess(sent, 20)
+        rows = self.deliveries(made)
+        self.assertEqual(sum(row["attemptCount"] for row in rows), sent)
+        self.assertEqual(len([row for row in rows if row["attemptCount"] == 0]), 30 - sent)
+        app.manner = plain(receivers.answer(200))
+        self.daemon.ok(self.daemon.patch(f"/v1/webhooks/{made['id']}/", {"status": "active"}))
+        self.daemon.restart()
+        wait_for(lambda: len(self.deliveries(made, "delivered")) == 30 - sent, "the ones that were held")
+
+
+class OffAfterFailures(EventCase):
+    options = {"webhooks_schedule": "0," + "1," * 30 + "1", "webhooks_disable_after": "4s"}
+
+    def test_nothing_but_failures_warns_at_half_time_then_switches_off(self):
+        with FakeApp() as other:
+            app = self.receiver(plain(receivers.answer(500)))
+            self.hook(other.url, ["webhook.*"])
+            made = self.hook(app.url, ["conversation.updated"])
+            self.stir(1)
+            other.wait("webhook.failing")
+            self.assertEqual(self.state(made)["status"], "failing")
+            other.wait("webhook.disabled")
+            self.assertEqual(other.types(), ["webhook.failing", "webhook.disabled"])
+            self.assertEqual(self.state(made)["status"], "disabled")
+
+
+class Ordered(EventCase):
+    options = {"webhooks_schedule": "0,1,1,1,1", "webhooks_order_hold": "20s"}
+
+    def test_strict_order_within_a_conversation_and_no_wait_between_them(self):
+        order = []
+        def manner(client, receiver):
+            event = json.loads(receiver.seen[-1][2])
+            first = event["conversation_id"] == blocked and sum(json.loads(s[2])["id"] == event["id"] for s in receiver.seen) <= 2
+            client.sendall(receivers.answer(500 if first else 200))
+            if not first:
+                order.append((event["conversation_id"], event["sequence"]))
+            return True
+        blocked, free = self.talk("a"), self.talk("b")
+        app = self.receiver(manner)
+        self.hook(app.url, ["conversation.updated"], ordered=True)
+        self.stir(3, "a")
+        self.stir(3, "b")
+        wait_for(lambda: len(order) == 6, "all events", 40)
+        self.assertEqual({c for c, _ in order[:3]}, {free})
+        for conversation in (blocked, free):
+            numbers = [n for c, n in order if c == conversation]
+            self.assertEqual(numbers, sorted(numbers))
+
+
+class OrderedHold(EventCase):
+    options = {"webhooks_schedule": "0,1,2000", "webhooks_order_hold": "5s"}
+
+    def test_a_head_that_fails_for_too_long_steps_aside(self):
+        good = []
+        def manner(client, receiver):
+            event = json.loads(receiver.seen[-1][2])
+            bad = event["data"]["conversation"]["tags"][0] == "bad"
+            client.sendall(receivers.answer(500 if bad else 200))
+            good.extend([] if bad else [event["id"]])
+            return True
+        app = self.receiver(manner)
+        conversation = self.talk()
+        made = self.hook(app.url, ["conversation.updated"], ordered=True)
+        for tag in ("bad", "good"):
+            self.daemon.ok(self.daemon.patch(f"/api/v1/conversations/{conversation}/", {"tags": [tag]}))
+        wait_for(lambda: good, "the one behind", 30)
+        self.assertEqual(len(self.deliveries(made, "pending")), 1)
