@@ -50,21 +50,9 @@ struct id handoff_trigger(struct changes *cs, struct snapshot *snap, const char 
     struct id sent = {.text = ""};
     bool already = conversation_is_human(conversation);
 
-    if (!already) {
-        json_t *handoff = json_object();
-        jx_set_str(handoff, "reason", reason);
-        jx_set_str(handoff, "note", note);
-        jx_set_time(handoff, "at", clock_wall_ms());
-        jx_set(conversation, "handoff", handoff);
-        jx_set_str(conversation, "status", "handoff");
-        jx_set_str(conversation, "mode", "human");
-    }
+    conversation_hand_over(cs, snap, part, conversation, reason, note);
     conversation_put(cs, part, conversation, rev);
     if (!already) {
-        json_t *data = json_object();
-        jx_set_str(data, "reason", reason);
-        jx_set_str(data, "note", note);
-        tell(cs, snap, part, "handoff.triggered", conversation, data);
         sent = announce_send(cs, snap, part, conversation, announce);
     }
     return sent;

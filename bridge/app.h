@@ -29,6 +29,10 @@ struct app {
 void api_attach(struct http_config *config, struct app *app);
 /* webhooks/deliver.c: the QUEUE_DELIVER handler. */
 void webhooks_register(struct workers *workers);
+struct job;
+/* windows.c: one look at the windows that are about to end; ends the job. */
+#define WINDOWS_LANE "windows"
+void windows_run(struct job *job);
 /* sweep.c: retention: the QUEUE_SWEEP handler, which puts itself off until its next run; ensure pushes the one job if no
  * start before has (blocks; before the loops run). */
 void sweep_register(struct workers *workers);

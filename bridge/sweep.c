@@ -24,7 +24,7 @@ static const struct aging {
     int64_t keep_ms;
 } agings[] = {
     {KIND_HOOK, OPT_HOOK_KEEP, 0},      {KIND_EVENT, OPT_EVENT_KEEP, 0},
-    {KIND_NOTICE, OPT_EVENT_KEEP, 0},    {KIND_QUARANTINE, OPT_EVENT_KEEP, 0},
+    {KIND_NOTICE, OPT_EVENT_KEEP, 0},   {KIND_QUARANTINE, OPT_EVENT_KEEP, 0},
     {KIND_DELIVERY, OPT_EVENT_KEEP, 0}, {KIND_IDEMPOTENCY, OPTION_COUNT, DAY_MS},
     {KIND_LIMIT, OPTION_COUNT, DAY_MS},
 };
@@ -93,8 +93,13 @@ static enum err collect(struct sweep *s)
 /* The handler of QUEUE_SWEEP: one batch. */
 static void sweep_run(struct job *job, void *arg)
 {
-    struct sweep s = {.job = job, .cs = changes_new()};
+    struct sweep s = {.job = job, .cs = NULL};
     (void)arg;
+    if (strcmp(job_lane(job), WINDOWS_LANE) == 0) {
+        windows_run(job);
+        return;
+    }
+    s.cs = changes_new();
     enum err rc = collect(&s);
     if (rc != ERR_OK) {
         changes_free(s.cs);
@@ -109,16 +114,23 @@ static void sweep_run(struct job *job, void *arg)
     job_finish(job, s.cs, NULL, NULL);
 }
 
-enum err sweep_ensure(struct store *store)
+/* Pushes the one job of a lane, unless an earlier start has. */
+static enum err lane_ensure(struct store *store, const char *lane)
 {
     struct changes *cs = changes_new();
     json_t *nothing = json_object();
-    changes_expect(cs, KIND_SETTING, PARTITION_GLOBAL, LANE, 0);
-    changes_put(cs, KIND_SETTING, PARTITION_GLOBAL, LANE, nothing);
-    changes_push(cs, QUEUE_SWEEP, PARTITION_GLOBAL, LANE, 0, nothing);
+    changes_expect(cs, KIND_SETTING, PARTITION_GLOBAL, lane, 0);
+    changes_put(cs, KIND_SETTING, PARTITION_GLOBAL, lane, nothing);
+    changes_push(cs, QUEUE_SWEEP, PARTITION_GLOBAL, lane, 0, nothing);
     json_decref(nothing);
     enum err rc = store_submit_wait(store, cs, NULL);
-    return rc == ERR_CONFLICT ? ERR_OK : rc; /* pushed by an earlier start */
+    return rc == ERR_CONFLICT ? ERR_OK : rc;
+}
+
+enum err sweep_ensure(struct store *store)
+{
+    enum err rc = lane_ensure(store, LANE);
+    return rc == ERR_OK ? lane_ensure(store, WINDOWS_LANE) : rc;
 }
 
 void sweep_register(struct workers *workers)

@@ -54,14 +54,22 @@ struct send_call {
 };
 
 /* One thing found in a platform's post. */
-enum inbound_kind { INBOUND_MESSAGE, INBOUND_STATUS, INBOUND_OTHER, INBOUND_BAD };
+enum inbound_kind {
+    INBOUND_MESSAGE,
+    INBOUND_STATUS,
+    INBOUND_ECHO,   /* what a person of the business wrote on the platform's own app */
+    INBOUND_CHOICE, /* a customer's choice about marketing */
+    INBOUND_OTHER,
+    INBOUND_BAD
+};
 struct inbound_item {
     enum inbound_kind kind;
     /* Each may hold "address": the platform's own id of the number or page it came to, if that is not this
      * channel. MESSAGE: {"identities", "name", "platform_id", "platform_ms", "type", "text", "content"?,
      * "reply_to"?, "wants_turn"}; STATUS: {"platform_id", "status", "platform_ms", "error"?, "outbox"? (our
-     * message id, from the opaque callback data)}; OTHER: {"field", "value"} stored and visible; BAD:
-     * {"reason", "raw"} to quarantine. Owned by the list. */
+     * message id, from the opaque callback data)}; ECHO: as MESSAGE, the identities being the
+     * customer's; CHOICE: {"identities", "name", "out", "platform_ms"}; OTHER: {"field", "value"} stored and
+     * visible; BAD: {"reason", "raw"} to quarantine. Owned by the list. */
     json_t *body;
 };
 struct inbound_list {
@@ -69,6 +77,9 @@ struct inbound_list {
     size_t count;
 };
 void inbound_list_free(struct inbound_list *list);
+
+/* What a refusal means beyond its message. */
+enum refusal { REFUSAL_MESSAGE, REFUSAL_WINDOW, REFUSAL_OPTED_OUT };
 
 struct channel_ops {
     const char *type;
@@ -88,6 +99,8 @@ struct channel_ops {
     enum err (*parse)(const json_t *channel, const char *body, size_t size, struct inbound_list *out);
     /* done exactly once, later or at once. */
     void (*send)(const struct send_call *call, send_done_fn done, void *arg);
+    /* What a platform's error code says of more than the message. NULL: nothing. */
+    enum refusal (*refusal)(const char *code);
     /* The rule of one field's value (not empty, no control characters, at most 4,096 bytes already). False:
      * why holds the rule. NULL: no further rules. */
     bool (*field_ok)(const char *field, const char *value, struct buf *why);

@@ -43,6 +43,34 @@ enum err hook_get(struct snapshot *snap, const char *part, const char *id, json_
 enum err status_apply(struct changes *cs, struct snapshot *snap, const char *part, const char *channel_id,
                       const json_t *status) MUST_CHECK;
 
+/* ---- echo.c ---- */
+/* What a person of the business wrote on the platform's own app: a human's message, and the pen is his. */
+enum err echo_take(struct changes *cs, struct snapshot *snap, const char *part, const json_t *channel,
+                   const json_t *body) MUST_CHECK;
+
+/* ---- consent.c ---- */
+/* True if the text is one of the words by which customers leave (*out true) or return. */
+bool consent_word(const char *text, bool *out);
+/* Notes in the contact's record that marketing is not (or again) wanted; by: "word", "platform", "refusal".
+ * The caller's set guards the contact. */
+void consent_set(struct changes *cs, const char *part, json_t *contact, bool out, const char *by);
+bool consent_out(const json_t *contact);
+/* Applies an INBOUND_CHOICE. */
+enum err consent_take(struct changes *cs, struct snapshot *snap, const char *part,
+                      const json_t *body) MUST_CHECK;
+
+/* ---- refusal.c ---- */
+/* What follows from a message that failed with this code, beside its own record: the window closes, the
+ * customer is noted as opted out, a reply of the AI that did not arrive becomes a person's task or the
+ * agent's fallback template.
+ */
+enum err refusal_follow(struct changes *cs, struct snapshot *snap, const char *part, const json_t *msg,
+                        const char *code) MUST_CHECK;
+/* The agent's fallback template as the content of a message of type template; NULL if it has none. text goes
+ * in as the template's only parameter where the agent says so. New reference. */
+json_t *refusal_template(struct snapshot *snap, const char *part, const json_t *conversation,
+                         const char *text);
+
 /* ---- job handlers ---- */
 void intake_run(struct job *job, void *arg);
 void outbox_run(struct job *job, void *arg);

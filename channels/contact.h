@@ -4,7 +4,7 @@
  * missing or arrive later. KIND_IDENTITY "type:value" points to the contact; two identities seen together in
  * one message that point to different contacts merge them (the older one stays). Nothing keys on the phone.
  * Contact record: {"id", "name", "identities": [{"type": "phone|bsuid|username|email|external", "value"}],
- * "metadata": {}, "created_at", "updated_at"}. Thread: any. */
+ * "metadata": {}, "opt_out"?: {"marketing": {"at", "by"}}, "created_at", "updated_at"}. Thread: any. */
 #ifndef CHASQUI_CHANNELS_CONTACT_H
 #define CHASQUI_CHANNELS_CONTACT_H
 

@@ -185,6 +185,73 @@ enum err conversation_move(struct changes *cs, struct snapshot *snap, const char
     return rc;
 }
 
+void conversation_hand_over(struct changes *cs, struct snapshot *snap, const char *part, json_t *conversation,
+                            const char *reason, const char *note)
+{
+    struct event_about about = {.agent_id = jx_str(conversation, "agent_id"),
+                                .conversation_id = jx_str(conversation, "id")};
+    json_t *handoff = json_object();
+    json_t *data = json_object();
+
+    if (!conversation_is_human(conversation)) {
+        jx_set_str(handoff, "reason", reason);
+        jx_set_str(handoff, "note", note);
+        jx_set_time(handoff, "at", clock_wall_ms());
+        jx_set(conversation, "handoff", json_incref(handoff));
+        jx_set_str(conversation, "status", "handoff");
+        jx_set_str(conversation, "mode", "human");
+        jx_set_str(data, "reason", reason);
+        jx_set_str(data, "note", note);
+        jx_set(data, "conversation", json_deep_copy(conversation));
+        event_append(cs, snap, part, "handoff.triggered", &about, data, NULL);
+    }
+    json_decref(handoff);
+    json_decref(data);
+}
+
+bool conversation_has_fallback(struct snapshot *snap, const char *part, const json_t *conversation)
+{
+    json_t *content = refusal_template(snap, part, conversation, "");
+    bool has = content != NULL;
+
+    json_decref(content);
+    return has;
+}
+
+size_t conversation_windows_tell(struct changes *cs, struct snapshot *snap, const char *part, int64_t lead_ms,
+                                 size_t limit)
+{
+    int64_t now = clock_wall_ms();
+    char from[CLOCK_TEXT_SIZE], to[CLOCK_TEXT_SIZE];
+    struct page_query query = {.kind = KIND_CONVERSATION,
+                               .part = part,
+                               .index = INDEX_CONVERSATION_WINDOW,
+                               .from = clock_rfc3339(now, from),
+                               .to = clock_rfc3339(now + lead_ms, to),
+                               .limit = 1000};
+    struct store_page page;
+    size_t told = 0;
+
+    if (snapshot_page(snap, &query, &page) != ERR_OK) {
+        return 0;
+    }
+    for (size_t i = 0; i < page.count && told < limit; i++) {
+        json_t *conversation = page.rows[i].body;
+        const char *end = jx_str_or(conversation, "window_expires_at", "");
+        bool closed = strcmp(jx_str_or(conversation, "status", ""), "closed") == 0;
+        if (closed || strcmp(jx_str_or(conversation, "window_told", ""), end) == 0) {
+            continue;
+        }
+        jx_set_str(conversation, "window_told", end);
+        conversation_put(cs, part, conversation, page.rows[i].rev);
+        json_object_del(conversation, "window_told");
+        conversation_event(cs, snap, part, "window.closing", conversation);
+        told++;
+    }
+    store_page_free(&page);
+    return told;
+}
+
 bool conversation_is_human(const json_t *conversation)
 {
     return strcmp(jx_str_or(conversation, "mode", "ai"), "human") == 0;

@@ -34,6 +34,17 @@ void conversation_put(struct changes *cs, const char *part, json_t *conversation
 void conversation_event(struct changes *cs, struct snapshot *snap, const char *part, const char *type,
                         const json_t *conversation);
 
+/* To a person: status handoff, mode human, "handoff" {reason, note, at}, event handoff.triggered; the caller
+ * writes the record. Nothing happens where a person already has it. */
+void conversation_hand_over(struct changes *cs, struct snapshot *snap, const char *part, json_t *conversation,
+                            const char *reason, const char *note);
+/* Whether free text would leave as the agent's fallback template although the window is closed. */
+bool conversation_has_fallback(struct snapshot *snap, const char *part, const json_t *conversation);
+/* Appends window.closing for the conversations whose window ends within lead_ms, once for each window: up to
+ * limit in this set. Returns how many. */
+size_t conversation_windows_tell(struct changes *cs, struct snapshot *snap, const char *part, int64_t lead_ms,
+                                 size_t limit);
+
 bool conversation_is_human(const json_t *conversation);
 /* True if free-form text may be sent now: the channel has no window, or it is open for at least another
  * minute. */

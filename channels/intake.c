@@ -275,6 +275,11 @@ static enum err dispatch(struct changes *cs, struct snapshot *snap, const struct
             rc = ERR_OK;
         }
         return rc;
+    case INBOUND_ECHO:
+        return echo_take(cs, snap, part_of(t), channel, item->body);
+    case INBOUND_CHOICE:
+        mark_content(cs, part_of(t), "choice", channel, item->body);
+        return consent_take(cs, snap, part_of(t), item->body);
     case INBOUND_OTHER:
         notice_add(cs, t, channel, item->body);
         return ERR_OK;

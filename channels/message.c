@@ -245,7 +245,13 @@ static void received_add(struct receiving *r, struct message_received *out)
     changes_put(r->cs, KIND_MESSAGE, r->part, jx_str(msg, "id"), msg);
     message_event(r->cs, r->snap, r->part, "message.received", msg, r->contact);
     bool assigned = jx_str(r->conversation, "agent_id") != NULL;
-    if (r->in->wants_turn && assigned && !conversation_is_human(r->conversation)) {
+    bool leaves = false;
+    bool consent = strcmp(r->in->type, "text") == 0 && ops != NULL && ops->has_window &&
+                   consent_word(r->in->text, &leaves);
+    if (consent) {
+        consent_set(r->cs, r->part, r->contact, leaves, "word");
+    }
+    if (r->in->wants_turn && assigned && !consent && !conversation_is_human(r->conversation)) {
         turn_push(r, jx_str(msg, "id"));
     }
     snprintf(out->conversation_id.text, ID_SIZE, "%s", jx_str(r->conversation, "id"));

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "channels/channels_int.h"
 #include "channels/contact.h"
@@ -136,9 +137,27 @@ static void postpone(struct outbox *o, int64_t ms)
     finish(o, cs);
 }
 
-/* Adds what makes the message failed for good. */
-static void message_fail(struct outbox *o, struct changes *cs, struct snapshot *snap, const char *code,
-                         const char *title, const char *detail)
+/* Free text that may not be sent becomes the agent's fallback template, if it has one; the next look sends
+ * it. False: it has none. */
+static bool message_convert(struct outbox *o, struct changes *cs, struct snapshot *snap)
+{
+    json_t *content = refusal_template(snap, part_of(o), o->conversation, jx_str_or(o->message, "text", ""));
+
+    if (content == NULL) {
+        return false;
+    }
+    jx_set_str(o->message, "type", "template");
+    jx_set(o->message, "content", content);
+    json_object_del(o->message, "attempt");
+    changes_expect(cs, KIND_MESSAGE, part_of(o), message_id(o), o->message_rev);
+    changes_put(cs, KIND_MESSAGE, part_of(o), message_id(o), o->message);
+    changes_postpone(cs, o->job, 0);
+    return true;
+}
+
+/* Adds what makes the message failed for good, and what follows from that. */
+static enum err message_fail(struct outbox *o, struct changes *cs, struct snapshot *snap, const char *code,
+                             const char *title, const char *detail)
 {
     json_t *error = error_of(code, title, detail);
 
@@ -147,6 +166,17 @@ static void message_fail(struct outbox *o, struct changes *cs, struct snapshot *
     changes_ack(cs, o->job);
     json_decref(error);
     log_info("send.failed", "message=%s code=%s", message_id(o), log_quote(code));
+    return refusal_follow(cs, snap, part_of(o), o->message, code);
+}
+
+/* True for free text that a template could take the place of. */
+static bool is_convertible(const struct outbox *o, const char *code)
+{
+    const struct channel_ops *ops = channel_ops(jx_str_or(o->channel, "type", ""));
+    bool window = strcmp(code, "WINDOW_CLOSED") == 0 ||
+                  (ops != NULL && ops->refusal != NULL && ops->refusal(code) == REFUSAL_WINDOW);
+
+    return window && strcmp(jx_str_or(o->message, "type", ""), "text") == 0;
 }
 
 /* ---- reading ---- */
@@ -209,6 +239,7 @@ struct verdict {
 static struct verdict verdict_of(const struct outbox *o, const struct channel_ops *sender, int64_t now)
 {
     bool template = strcmp(jx_str_or(o->message, "type", ""), "template") == 0;
+    const char *category = jx_str_or(jx_obj(o->message, "content"), "category", "");
 
     if (o->channel == NULL || o->conversation == NULL || o->contact == NULL || sender == NULL) {
         return (struct verdict){"GONE", "the channel, conversation or contact is gone"};
@@ -218,6 +249,9 @@ static struct verdict verdict_of(const struct outbox *o, const struct channel_op
     }
     if (sender->has_window && !template && !conversation_window_open(o->conversation, now)) {
         return (struct verdict){"WINDOW_CLOSED", "more than 24 hours since the customer's last message"};
+    }
+    if (template && strcasecmp(category, "marketing") == 0 && consent_out(o->contact)) {
+        return (struct verdict){"OPTED_OUT", "the customer does not want marketing messages"};
     }
     return (struct verdict){NULL, NULL};
 }
@@ -254,8 +288,14 @@ static void decide(struct outbox *o, struct snapshot *snap)
     }
     if (verdict.code != NULL) {
         struct changes *cs = changes_new();
-        message_fail(o, cs, snap, verdict.code, verdict.title, "");
-        finish(o, cs);
+        bool turned = is_convertible(o, verdict.code) && message_convert(o, cs, snap);
+        enum err rc = turned ? ERR_OK : message_fail(o, cs, snap, verdict.code, verdict.title, "");
+        if (rc == ERR_OK) {
+            finish(o, cs);
+        } else {
+            changes_free(cs);
+            outbox_fail(o, rc);
+        }
     } else if (strcmp(jx_str_or(o->channel, "status", ""), "paused") == 0) {
         postpone(o, PAUSED_WAIT_MS);
     } else {
@@ -465,27 +505,30 @@ static void settle_channel(struct outbox *o, struct changes *cs, struct snapshot
 }
 
 /* Adds what the outcome does to the records, and the end of the job. */
-static void settle_changes(struct outbox *o, struct changes *cs, struct snapshot *snap)
+static enum err settle_changes(struct outbox *o, struct changes *cs, struct snapshot *snap)
 {
     switch (o->outcome) {
     case SEND_ACCEPTED:
     case SEND_DELIVERED:
         settle_sent(o, cs, snap);
-        return;
+        return ERR_OK;
     case SEND_REFUSED:
-        message_fail(o, cs, snap, o->code, o->title, o->detail);
-        return;
+        if (is_convertible(o, o->code) && message_convert(o, cs, snap)) {
+            return ERR_OK;
+        }
+        return message_fail(o, cs, snap, o->code, o->title, o->detail);
     case SEND_LATER:
         settle_later(o, cs);
-        return;
+        return ERR_OK;
     case SEND_CHANNEL:
         settle_channel(o, cs, snap);
-        return;
+        return ERR_OK;
     case SEND_UNKNOWN:
         log_warn("send.unknown", "message=%s code=%s", message_id(o), log_quote(o->code));
         changes_postpone(cs, o->job, DOUBT_LOOK_MS);
-        return;
+        return ERR_OK;
     }
+    return ERR_OK;
 }
 
 static void outbox_settle(struct outbox *o)
@@ -501,7 +544,7 @@ static void outbox_settle(struct outbox *o)
         rc = learn_recipient(o, cs, snap);
     }
     if (rc == ERR_OK && (is_queued(o) || o->outcome == SEND_ACCEPTED)) {
-        settle_changes(o, cs, snap);
+        rc = settle_changes(o, cs, snap);
     } else {
         changes_ack(cs, o->job); /* a status was quicker, or the record was erased meanwhile */
     }

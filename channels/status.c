@@ -79,12 +79,15 @@ enum err status_apply(struct changes *cs, struct snapshot *snap, const char *par
         jx_set_str(msg, "platform_id", platform_id);
         learned = true;
     }
-    if (!message_advance(cs, snap, part, msg, rev, jx_str_or(status, "status", ""),
-                         jx_obj(status, "error")) &&
-        learned) {
+    const json_t *error = jx_obj(status, "error");
+    if (message_advance(cs, snap, part, msg, rev, jx_str_or(status, "status", ""), error)) {
+        if (error != NULL && strcmp(jx_str_or(status, "status", ""), "failed") == 0) {
+            rc = refusal_follow(cs, snap, part, msg, jx_str_or(error, "code", ""));
+        }
+    } else if (learned) {
         changes_expect(cs, KIND_MESSAGE, part, jx_str(msg, "id"), rev);
         changes_put(cs, KIND_MESSAGE, part, jx_str(msg, "id"), msg);
     }
     json_decref(msg);
-    return ERR_OK;
+    return rc;
 }

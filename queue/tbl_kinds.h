@@ -57,4 +57,5 @@ INDEX(INDEX_MESSAGE_OUTBOX,       18, KIND_MESSAGE,      "by_outbox",       "out
 INDEX(INDEX_CHANNEL_NUMBER,       19, KIND_CHANNEL,      "by_number",       "phone_number_id", "", "",             false)
 INDEX(INDEX_NOTICE_CHANNEL,       20, KIND_NOTICE,       "by_channel",      "channel_id", "", "",                  true)
 INDEX(INDEX_QUARANTINE_CHANNEL,   21, KIND_QUARANTINE,   "by_channel",      "channel_id", "hook_id", "",           true)
+INDEX(INDEX_CONVERSATION_WINDOW,  22, KIND_CONVERSATION, "by_window",       "window_expires_at", "", "",           false)
 #endif

@@ -17,6 +17,7 @@ json_t *conversation_public(const json_t *conversation)
 {
     json_t *out = json_copy((json_t *)conversation);
     json_object_del(out, "answered");
+    json_object_del(out, "window_told");
     return out;
 }
 

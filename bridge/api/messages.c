@@ -172,6 +172,9 @@ static bool window_allows(struct sending *s)
         (s->c->caller.mode == MODE_TEST && fresh)) {
         return true;
     }
+    if (strcmp(s->type, "text") == 0 && conversation_has_fallback(s->c->snap, s->c->part, s->conversation)) {
+        return true;
+    }
     call_fail(s->c, API_WINDOW_CLOSED, "type", NULL);
     return false;
 }

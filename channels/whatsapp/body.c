@@ -55,6 +55,9 @@ static json_t *type_object(const json_t *message, const char *type)
         return json_incref(json_object_get(content, "contacts"));
     }
     json_t *own = json_copy(content);
+    if (strcmp(type, "template") == 0) {
+        json_object_del(own, "category"); /* our own note, for opt-outs */
+    }
     if (takes_caption(type) && text[0] != '\0' && jx_str(own, "caption") == NULL) {
         jx_set_str(own, "caption", text);
     }

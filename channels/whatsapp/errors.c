@@ -47,6 +47,21 @@ const struct whatsapp_error *whatsapp_error_at(unsigned index)
     return index < sizeof rows / sizeof *rows ? &rows[index] : NULL;
 }
 
+enum refusal whatsapp_refusal(const char *code)
+{
+    static const struct {
+        const char *code;
+        enum refusal means;
+    } special[] = {{"131047", REFUSAL_WINDOW}, {"131050", REFUSAL_OPTED_OUT}};
+
+    for (size_t i = 0; i < sizeof special / sizeof *special; i++) {
+        if (strcmp(special[i].code, code) == 0) {
+            return special[i].means;
+        }
+    }
+    return REFUSAL_MESSAGE;
+}
+
 /* The wait after the given attempt: between half and all of wait * factor^(attempt - 1). */
 static int64_t wait_after(const struct whatsapp_error *row, unsigned attempt)
 {

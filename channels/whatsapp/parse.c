@@ -342,6 +342,80 @@ static void messages_value(struct parsing *p, const json_t *value)
     p->contacts = NULL;
 }
 
+/* One message that the business wrote on the phone. */
+static void echo_add(struct parsing *p, const json_t *message)
+{
+    char id[ID_MAX + 1];
+    json_t *identities = json_array();
+
+    identity_add(identities, jx_str(message, "to"));
+    identity_add(identities, jx_str(message, "to_user_id"));
+    identity_add(identities, jx_str(message, "to_parent_user_id"));
+    if (!id_text(json_object_get(message, "id"), id) || json_array_size(identities) == 0) {
+        json_decref(identities);
+        bad_add(p, "an echo without an id or a recipient", message);
+        return;
+    }
+    json_t *body = json_object();
+    jx_set(body, "identities", identities);
+    jx_set_str(body, "platform_id", id);
+    jx_set_int(body, "platform_ms", time_of(json_object_get(message, "timestamp")));
+    whatsapp_message_body(message, body);
+    item_add(p, INBOUND_ECHO, body);
+}
+
+/* A customer's choice about marketing messages. */
+static void choice_add(struct parsing *p, const json_t *choice)
+{
+    const char *value = jx_str_or(choice, "value", "");
+    json_t *identities = json_array();
+
+    identity_add(identities, jx_str(choice, "wa_id"));
+    identity_add(identities, jx_str(choice, "user_id"));
+    identity_add(identities, jx_str(choice, "parent_user_id"));
+    bool known = strcmp(value, "stop") == 0 || strcmp(value, "resume") == 0 || strcmp(value, "signup") == 0;
+    if (json_array_size(identities) == 0 || !known) {
+        json_decref(identities);
+        other_add(p, "user_preferences", choice);
+        return;
+    }
+    json_t *body = json_object();
+    jx_set(body, "identities", identities);
+    jx_set_bool(body, "out", strcmp(value, "stop") == 0);
+    jx_set_int(body, "platform_ms", time_of(json_object_get(choice, "timestamp")));
+    item_add(p, INBOUND_CHOICE, body);
+}
+
+/* The fields besides "messages" that have items of their own. */
+static const struct item_field {
+    const char *field, *list, *fault;
+    void (*add)(struct parsing *p, const json_t *item);
+} item_fields[] = {
+    {"smb_message_echoes", "message_echoes", "an echo that is no object", echo_add},
+    {"user_preferences", "user_preferences", "a preference that is no object", choice_add},
+};
+
+/* Takes such a field apart; false if it is none or holds no items. */
+static bool item_field_add(struct parsing *p, const char *field, const json_t *value)
+{
+    char number[ID_MAX + 1];
+    size_t found = 0;
+
+    for (size_t i = 0; i < sizeof item_fields / sizeof *item_fields; i++) {
+        if (strcmp(item_fields[i].field, field) != 0) {
+            continue;
+        }
+        if (id_text(json_object_get(jx_obj(value, "metadata"), "phone_number_id"), number) &&
+            strcmp(number, p->own_number) != 0) {
+            p->number = number;
+        }
+        found =
+            each_of(p, json_object_get(value, item_fields[i].list), item_fields[i].fault, item_fields[i].add);
+        p->number = NULL;
+    }
+    return found > 0;
+}
+
 static void change_add(struct parsing *p, const json_t *change)
 {
     const char *field = jx_str(change, "field");
@@ -349,6 +423,8 @@ static void change_add(struct parsing *p, const json_t *change)
 
     if (field == NULL || value == NULL) {
         bad_add(p, "a change without field or value", change);
+    } else if (item_field_add(p, field, value)) {
+        return;
     } else if (strcmp(field, "messages") != 0) {
         other_add(p, field, value);
     } else if (!json_is_object(value)) {

@@ -20,6 +20,7 @@ const struct channel_ops whatsapp_ops = {
     .verify = whatsapp_verify,
     .parse = whatsapp_parse,
     .send = whatsapp_send,
+    .refusal = whatsapp_refusal,
     .field_ok = whatsapp_field_ok,
     .content_check = whatsapp_content_check,
 };

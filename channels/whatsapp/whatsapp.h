@@ -63,6 +63,9 @@ const struct whatsapp_error *whatsapp_error_at(unsigned index);
  */
 struct send_result whatsapp_judge(long status, const json_t *body, unsigned attempt);
 
+/* A code's meaning beyond its message. */
+enum refusal whatsapp_refusal(const char *code);
+
 /* send.c */
 void whatsapp_send(const struct send_call *call, send_done_fn done, void *arg);
 

@@ -237,6 +237,19 @@ class FakeGraph:
         return self.post({"object": "whatsapp_business_account",
                           "entry": [{"id": self.business_account_id, "time": int(time.time()), "changes": [{"field": field, "value": value}]}]})
 
+    def echo(self, customer, text, wamid=None, **fields):
+        """The business writes to a customer on its phone app; returns the hook's answer."""
+        item = {"from": "15550783881", "to": customer.lstrip("+"), "id": wamid or self.new_wamid(), "timestamp": str(int(time.time())),
+                "type": "text", "text": {"body": text}, **fields}
+        return self.post(self.envelope({"message_echoes": [item]}, "smb_message_echoes"))
+
+    def preference(self, customer, value):
+        """A customer's choice about marketing: stop or resume; returns the hook's answer."""
+        digits = customer.lstrip("+")
+        return self.post(self.envelope({"contacts": [{"profile": {"name": "Zo\u00eb"}, "wa_id": digits}], "user_preferences": [
+            {"wa_id": digits, "detail": "User requested it", "category": "marketing_messages", "value": value, "timestamp": int(time.time())}]},
+            "user_preferences"))
+
     def message(self, sender, text, wamid=None, name="Zo\u00eb", at=None, **fields):
         """A messages[] item and its contacts[] item."""
         digits = sender.lstrip("+")

@@ -462,7 +462,7 @@ static void test_sandbox(void **state)
     } rows[] = {
         {"+16505550000", "read", NULL, "message.sent message.delivered message.read "},
         {"+15550100001", "failed", "131026", "message.failed "},
-        {"+15550100002", "failed", "131047", "message.failed "},
+        {"+15550100002", "failed", "131047", "message.failed handoff.triggered "},
         {"+15550100003", "read", NULL, "message.sent message.delivered message.read "},
         {"+15550100004", "read", NULL, "message.sent message.delivered message.read "},
         {"+15550100005", "sent", NULL, "message.sent "},

@@ -242,6 +242,24 @@ static const struct parse_case cases[] = {
      FIELD("message_template_status_update",
            "{\"event\":\"APPROVED\",\"message_template_id\":9007199254740993}"),
      "O message_template_status_update;"},
+    {"a person on the phone app",
+     FIELD("smb_message_echoes",
+           "{\"metadata\":{\"phone_number_id\":\"123\"},\"message_echoes\":[{\"from\":\"1555\","
+           "\"to\":\"16505551234\",\"id\":\"w9\",\"timestamp\":\"1\",\"type\":\"text\","
+           "\"text\":{\"body\":\"hi\"}}]}"),
+     "E M text|hi|phone:+16505551234|turn;"},
+    {"an echo to nobody", FIELD("smb_message_echoes", "{\"message_echoes\":[{\"id\":\"w9\"}]}"),
+     "B an echo without an id or a recipient;"},
+    {"no marketing any more",
+     FIELD("user_preferences",
+           "{\"user_preferences\":[{\"wa_id\":\"16505551234\",\"value\":\"stop\",\"timestamp\":1}]}"),
+     "M ?|?|phone:+16505551234|quiet|leaves;"},
+    {"marketing again",
+     FIELD("user_preferences", "{\"user_preferences\":[{\"user_id\":\"US.1349\",\"value\":\"resume\"}]}"),
+     "M ?|?|bsuid:US.1349|quiet|returns;"},
+    {"a preference of a new kind",
+     FIELD("user_preferences", "{\"user_preferences\":[{\"wa_id\":\"16505551234\",\"value\":\"maybe\"}]}"),
+     "O user_preferences;"},
     {"echo of the phone app", FIELD("smb_message_echoes", "{\"message_echoes\":[]}"),
      "O smb_message_echoes;"},
     {"a field of tomorrow", FIELD("dreams", "[1,2]"), "O dreams;"},
@@ -280,6 +298,14 @@ static void show_item(struct buf *out, const struct inbound_item *item)
         buf_addf(out, "S %s|%s|%s|%s", jx_str_or(item->body, "platform_id", "?"),
                  jx_str_or(item->body, "status", "?"), jx_str_or(item->body, "outbox", "-"),
                  jx_str_or(jx_obj(item->body, "error"), "code", "-"));
+        break;
+    case INBOUND_ECHO:
+        buf_adds(out, "E ");
+        show_message(out, item->body);
+        break;
+    case INBOUND_CHOICE:
+        show_message(out, item->body);
+        buf_addf(out, "|%s", jx_bool(item->body, "out", false) ? "leaves" : "returns");
         break;
     case INBOUND_OTHER:
         buf_addf(out, "O %s", jx_str_or(item->body, "field", "?"));
