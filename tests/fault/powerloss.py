@@ -128,7 +128,7 @@ class Disk:
     def acknowledge(self, text):
         for line in text.splitlines():
             words = line.split()
-            if words[0] == "refused":
+            if words[0] in ("refused", "reads"):
                 continue
             if not self.named:
                 sys.exit("powerloss: acknowledged before the file's name was durable")
@@ -161,6 +161,7 @@ def record_run(options, work, nosync=False):
     with open(os.path.join(work, "acks"), "wb") as acks:
         def ack_descriptor():
             os.dup2(acks.fileno(), 3)
+            os.set_inheritable(3, True)  # dup2 leaves it as it is when it is 3 already
         done = subprocess.run(command, env=env, preexec_fn=ack_descriptor, close_fds=False, capture_output=True, text=True,
                               timeout=180)
     if done.returncode != 0:

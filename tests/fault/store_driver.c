@@ -1,11 +1,14 @@
 /* store_driver.c: the program whose power fails: writes to a store and tells what was acknowledged.
  *
- *   store_driver run DIR WRITERS STEPS [nosync]   each writer, a thread of its own, makes STEPS more steps of
- *       the workload; a worker consumes the jobs. Every acknowledged step is a line "WRITER STEP" on
- * descriptor RECORD_ACK_FD, written after the store said so; every refused one a line "refused WRITER STEP
- * ERROR". A refused step is tried again, at most REFUSALS times in a row. store_driver check DIR ACKED...
- * opens what is left, compares it with the script and with the steps that writer 0, 1, ... had acknowledged,
- * sees that a repeated step is refused, makes more steps and compares again.
+ * `store_driver run DIR WRITERS STEPS [nosync]`: each writer, a thread of its own, makes STEPS more steps of
+ * the workload; a worker consumes the jobs. On descriptor RECORD_ACK_FD every acknowledged step is a line
+ * "WRITER STEP", written after the store said so, and every refused one a line "refused WRITER STEP ERROR";
+ * that step is tried again, at most REFUSALS times in a row. The last line, "reads ok" or "reads ERROR",
+ * tells whether a snapshot can still be had.
+ *
+ * `store_driver check DIR ACKED...`: opens what is left, compares it with the script and with the steps that
+ * writer 0, 1, ... had acknowledged, sees that a repeated step is refused, makes more steps and compares
+ * again.
  *
  * Exit: 0 all well, 1 an acknowledged step is lost, 2 damaged or not to be opened, 3 wrong use. nosync opens
  * LMDB without any sync, by wrapping kv_open at link time: the store itself has no such setting. */
@@ -117,6 +120,10 @@ static enum outcome run(const char *dir, unsigned writers, unsigned steps)
     for (unsigned i = 0; i < writers; i++) {
         pthread_join(all[i].thread, NULL);
     }
+    struct snapshot *snap;
+    enum err rc = snapshot_open(store, &snap);
+    say("reads %s\n", err_name(rc));
+    snapshot_close(snap);
     workers_stop(workers, 1000);
     workers_free(workers);
     store_close(store);

@@ -73,12 +73,21 @@ class Customers:
             thread.join()
 
 
+def patient(daemon, path):
+    """A GET that waits when the plan's limit says so."""
+    answer = daemon.get(path)
+    while answer.status == 429:
+        time.sleep(float(answer.headers["retry-after"]))
+        answer = daemon.get(path)
+    return daemon.ok(answer)
+
+
 def conversations(daemon):
     """The messages of every conversation."""
     found, path = [], "/api/v1/conversations/?page_size=100"
     while path:
-        page = daemon.ok(daemon.get(path))
-        found += [daemon.messages(row["id"]) for row in page["results"]]
+        page = patient(daemon, path)
+        found += [patient(daemon, f"/api/v1/conversations/{row['id']}/messages/?page_size=100")["results"] for row in page["results"]]
         path = page["next"] and page["next"].removeprefix(daemon.url)
     return found
 
