@@ -40,7 +40,7 @@ static int64_t written_ms(const json_t *message)
     return theirs > ours - RETRY_MAX_MS && theirs < ours ? theirs : ours;
 }
 
-/* Reads the records; they die with the run. */
+/* Reads the conversation and its agent; they die with the run. */
 static enum err read_records(struct turn *turn, struct snapshot *snap)
 {
     enum err rc = conversation_get(snap, turn->part, turn->conversation_id, &turn->conversation, &turn->rev);
@@ -49,16 +49,22 @@ static enum err read_records(struct turn *turn, struct snapshot *snap)
         return rc;
     }
     arena_defer(turn->arena, jx_decref, turn->conversation);
-    rc = message_history(snap, turn->part, turn->conversation_id, HISTORY_MAX, &turn->history);
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    arena_defer(turn->arena, jx_decref, turn->history);
     rc = agent_get(snap, turn->part, jx_str_or(turn->conversation, "agent_id", ""), &turn->agent, NULL);
     if (rc == ERR_OK) {
         arena_defer(turn->arena, jx_decref, turn->agent);
     }
     return rc == ERR_NOTFOUND ? ERR_OK : rc;
+}
+
+/* Reads what was said; it dies with the run. */
+static enum err read_history(struct turn *turn, struct snapshot *snap)
+{
+    enum err rc = message_history(snap, turn->part, turn->conversation_id, HISTORY_MAX, &turn->history);
+
+    if (rc == ERR_OK) {
+        arena_defer(turn->arena, jx_decref, turn->history);
+    }
+    return rc;
 }
 
 /* The customer's messages after the one that was answered last. */
@@ -70,7 +76,6 @@ static void find_burst(struct turn *turn)
 
     turn->burst = json_array();
     arena_defer(turn->arena, jx_decref, turn->burst);
-    turn->newest_id = answered != NULL ? answered : "";
     json_array_foreach (turn->history, i, message) {
         const char *id = jx_str_or(message, "id", "");
         if (is_inbound(message) && (answered == NULL || strcmp(id, answered) > 0)) {
@@ -87,11 +92,18 @@ static void find_burst(struct turn *turn)
     }
 }
 
-/* Why the agent has nothing to say here, NULL if it may speak. */
-static const char *silent_reason(const struct turn *turn)
+/* Why the agent has nothing to say here as far as that shows before the history is read, NULL if it may
+ * speak. Most turns of a paused agent, of a conversation with a person and of a burst end here, so it must
+ * stay cheap.
+ */
+static const char *silent_reason(struct turn *turn)
 {
     const char *status = jx_str_or(turn->conversation, "status", "open");
+    const char *answered = jx_str_or(turn->conversation, "answered", "");
+    const char *asked = jx_str_or(job_payload(turn->job), "message_id", "");
+    bool done = asked[0] != '\0' && strcmp(asked, answered) <= 0;
 
+    turn->newest_id = done ? answered : asked;
     if (strcmp(status, "closed") == 0) {
         return "closed";
     }
@@ -101,7 +113,7 @@ static const char *silent_reason(const struct turn *turn)
     if (turn->agent == NULL) {
         return "no_agent";
     }
-    if (json_array_size(turn->burst) == 0) {
+    if (done) {
         return "nothing_new";
     }
     return strcmp(jx_str_or(turn->agent, "status", "active"), "active") != 0 ? "paused" : NULL;
@@ -163,27 +175,42 @@ static void collect_lines(struct turn *turn)
     }
 }
 
+/* Reads what the turn needs. ERR_OK also when it is settled before everything was read. */
+static enum err read_all(struct turn *turn, struct snapshot *snap)
+{
+    enum err rc = read_records(turn, snap);
+    const char *silent = rc == ERR_OK ? silent_reason(turn) : NULL;
+
+    if (rc == ERR_OK && silent != NULL) {
+        turn_silence(turn, silent, true);
+    } else if (rc == ERR_OK) {
+        rc = read_history(turn, snap);
+    } else if (rc == ERR_NOTFOUND) {
+        turn_silence(turn, "no_conversation", true);
+        rc = ERR_OK;
+    }
+    return rc;
+}
+
 enum turn_outcome turn_gather(struct turn *turn)
 {
     struct snapshot *snap;
     enum err rc = snapshot_open(job_store(turn->job), &snap);
 
     if (rc == ERR_OK) {
-        rc = read_records(turn, snap);
+        rc = read_all(turn, snap);
         snapshot_close(snap);
-    }
-    if (rc == ERR_NOTFOUND) {
-        turn_silence(turn, "no_conversation", true);
-        return TURN_MORE;
     }
     if (rc != ERR_OK) {
         turn->why = err_name(rc);
         return TURN_FAIL;
     }
+    if (turn->action != ACTION_NONE) {
+        return TURN_MORE;
+    }
     find_burst(turn);
-    const char *silent = silent_reason(turn);
-    if (silent != NULL) {
-        turn_silence(turn, silent, true);
+    if (json_array_size(turn->burst) == 0) {
+        turn_silence(turn, "nothing_new", true);
         return TURN_MORE;
     }
     turn->postpone_ms = quiet_left(turn);

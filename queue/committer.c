@@ -29,6 +29,7 @@
 #define BATCH_SETS  256
 #define BATCH_BYTES CHANGES_BYTES_MAX
 #define GROW_TRIES  40
+#define NEWS_SCALE  16
 
 struct submission {
     struct changes *cs;
@@ -37,6 +38,7 @@ struct submission {
     void *arg;
     enum err rc;
     uint64_t rev;
+    bool news;   /* not the end of a job */
     bool waited; /* owned by a thread in committer_submit_wait, which sleeps until answered */
     bool answered;
     struct submission *next;
@@ -54,7 +56,8 @@ struct committer {
     void *feed_arg;
     atomic_bool writable;
     _Atomic uint64_t commits, changes, commit_us;
-    struct effects fx; /* of the batch under way; the thread's own, as the next two */
+    _Atomic unsigned news; /* sets in a batch that are no ends of jobs: running mean, in sixteenths */
+    struct effects fx;     /* of the batch under way; the thread's own, as the next two */
     struct submission *batch[BATCH_SETS];
     size_t count;
 };
@@ -348,11 +351,23 @@ static bool batch_take(struct committer *c)
     return c->count > 0;
 }
 
+/* Keeps the running mean of news; the last four batches weigh most. */
+static void news_count(struct committer *c)
+{
+    unsigned mean = atomic_load(&c->news), news = 0;
+
+    for (size_t i = 0; i < c->count; i++) {
+        news += c->batch[i]->news ? 1 : 0;
+    }
+    atomic_store(&c->news, mean - mean / 4 + news * NEWS_SCALE / 4);
+}
+
 static void *committer_main(void *arg)
 {
     struct committer *c = arg;
 
     while (batch_take(c)) {
+        news_count(c);
         batch_run(c, 0, c->count);
         KILL_POINT("answers.before");
         batch_answer(c);
@@ -409,7 +424,8 @@ void committer_submit(struct committer *c, struct loop *loop, struct changes *cs
 {
     struct submission *s = xcalloc(1, sizeof *s);
 
-    *s = (struct submission){.cs = cs, .loop = loop, .done = done, .arg = arg, .rc = cs->fault};
+    *s =
+        (struct submission){.cs = cs, .loop = loop, .done = done, .arg = arg, .rc = cs->fault, .news = !over};
     pthread_mutex_lock(&c->lock);
     if (s->rc == ERR_OK && !over && c->waiting >= c->backlog) {
         s->rc = ERR_BUSY;
@@ -467,6 +483,12 @@ void committer_status(struct committer *c, struct committer_status *out)
     out->commits = atomic_load(&c->commits);
     out->changes = atomic_load(&c->changes);
     out->commit_us_sum = atomic_load(&c->commit_us);
+}
+
+struct committer_load committer_load(struct committer *c)
+{
+    return (struct committer_load){.commits = atomic_load(&c->commits),
+                                   .news = atomic_load(&c->news) / NEWS_SCALE};
 }
 
 bool committer_has_room(struct committer *c)

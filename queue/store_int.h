@@ -38,6 +38,11 @@ struct committer_status {
 };
 
 struct committer *committer_start(struct store *store, unsigned backlog);
+/* How the committer is doing, for workers that pace themselves. */
+struct committer_load {
+    uint64_t commits;
+    unsigned news; /* change-sets of others than workers in one commit, a running mean; 0: calm */
+};
 /* Commits what waits, ends the thread, frees. */
 void committer_stop(struct committer *committer);
 /* over: the backlog's limit does not hold. */
@@ -48,5 +53,7 @@ void committer_on_feed(struct committer *committer, void (*fn)(uint64_t rev, voi
 void committer_status(struct committer *committer, struct committer_status *out);
 /* True if another change-set would not be refused for want of room. */
 bool committer_has_room(struct committer *committer);
+/* Cheap: no lock. */
+struct committer_load committer_load(struct committer *committer);
 
 #endif

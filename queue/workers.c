@@ -2,8 +2,10 @@
  *
  * A worker fills up when it is woken (something was pushed, released or has come due), when one of its jobs
  * ends, and, while any lane waits for its time, by a timer that never sleeps longer than POLL_MS, so that a
- * replaced or jumping clock cannot stall it. A job belongs to its worker's loop from lease to end; only the
- * set that ends it travels through the committer and comes back as a post.
+ * replaced or jumping clock cannot stall it. While much comes in from outside it starts only PACE_JOBS for
+ * each commit: what waits is durable already, what comes in is not, and both need the same processors and the
+ * same disk. A job belongs to its worker's loop from lease to end; only the set that ends it travels through
+ * the committer and comes back as a post.
  *
  * Stopping has two phases. QUIET: no leases are taken, jobs under way may end. CUT: transfers are cancelled
  * and what a handler still submits is refused with ERR_CLOSED, so the durable job stays as it was and is
@@ -29,6 +31,9 @@
 #define BACK_MS     1000 /* a job handed back because the store could not take its end */
 #define CONFLICT_MS 20   /* a job handed back because its handler does not decide again */
 #define LOST_MS     60000
+#define PACE_CALM   6 /* with less news than this in each commit, workers start what they can hold */
+#define PACE_JOBS   2 /* with more, as many for each commit */
+#define PACE_MS     2 /* a worker that waits for a commit looks again after this time anyway */
 
 enum phase { PHASE_RUN, PHASE_QUIET, PHASE_CUT };
 
@@ -39,6 +44,8 @@ struct worker {
     struct loop_timer *timer;
     struct job *held; /* the loop's own, as count */
     unsigned count;
+    uint64_t paced_at; /* the commit since which `begun` counts the jobs started */
+    unsigned begun;
     atomic_bool woken; /* a fill is posted already */
 };
 
@@ -253,13 +260,28 @@ static void timer_fired(void *arg)
     worker_fill(worker);
 }
 
-/* Looks again when the next lane comes due. */
-static void timer_arm(struct worker *worker)
+/* False if this worker has to wait for the next commit before it starts another job. */
+static bool may_start(struct worker *worker)
 {
-    int64_t due = lanes_next_due(worker_store(worker)->lanes);
+    struct committer_load load = committer_load(worker_store(worker)->committer);
+
+    if (load.news < PACE_CALM) {
+        return true;
+    }
+    if (worker->paced_at != load.commits) {
+        worker->paced_at = load.commits;
+        worker->begun = 0;
+    }
+    return worker->begun < PACE_JOBS;
+}
+
+/* Looks again when the next lane comes due, or soon if it was told to wait. */
+static void timer_arm(struct worker *worker, bool paced)
+{
+    int64_t due = paced ? 0 : lanes_next_due(worker_store(worker)->lanes);
 
     if (due >= 0 && worker->timer == NULL) {
-        int64_t ms = due - clock_mono_ms();
+        int64_t ms = paced ? PACE_MS : due - clock_mono_ms();
         ms = ms < 1 ? 1 : ms > POLL_MS ? POLL_MS : ms;
         worker->timer = loop_after(worker->loop, ms, timer_fired, worker);
     }
@@ -271,19 +293,24 @@ static void worker_fill(void *arg)
     struct worker *worker = arg;
     struct workers *ws = worker->owner;
     struct lease lease;
+    bool paced = false;
 
     atomic_store(&worker->woken, false);
     loop_cancel(worker->timer);
     worker->timer = NULL;
-    while (phase_of(ws) == PHASE_RUN && worker->count < ws->in_flight &&
-           lanes_take(ws->store->lanes, ws->queues, &lease)) {
+    while (phase_of(ws) == PHASE_RUN && worker->count < ws->in_flight) {
+        paced = !may_start(worker);
+        if (paced || !lanes_take(ws->store->lanes, ws->queues, &lease)) {
+            break;
+        }
+        worker->begun++;
         struct job *job = job_open(worker, &lease);
         if (job != NULL) {
             ws->handlers[lease.queue].fn(job, ws->handlers[lease.queue].arg);
         }
     }
     if (phase_of(ws) == PHASE_RUN && worker->count < ws->in_flight) {
-        timer_arm(worker);
+        timer_arm(worker, paced);
     }
 }
 
