@@ -95,6 +95,15 @@ struct queue_shape {
     uint64_t lanes, jobs, held;
     int64_t oldest_due_ms; /* how long the most overdue lane has been due; 0 if none */
 };
+/* One lane that has jobs. */
+struct queue_lane {
+    enum queue_id queue;
+    const char *part, *lane;
+    uint64_t jobs;
+    int64_t oldest_ms; /* wall time at which the first of them was pushed */
+};
+/* fn for each lane, at most `most` of them, in no order. Reads the first job of each: not for a hot path. */
+void store_queue_walk(struct store *store, size_t most, void (*fn)(const struct queue_lane *lane, void *arg), void *arg);
 void store_queue_shape(struct store *store, enum queue_id queue, struct queue_shape *out);
 
 #endif

@@ -424,3 +424,26 @@ void lanes_shape(struct lanes *lanes, enum queue_id queue, struct queue_shape *o
     }
     pthread_mutex_unlock(&lanes->lock);
 }
+
+size_t lanes_copy(struct lanes *lanes, size_t most, struct lane_copy **out)
+{
+    struct lane *lane, *next;
+    size_t count = 0;
+
+    pthread_mutex_lock(&lanes->lock);
+    size_t have = HASH_COUNT(lanes->by_key);
+    *out = xcalloc(have < most ? have + 1 : most + 1, sizeof **out);
+    HASH_ITER (hh, lanes->by_key, lane, next) {
+        if (count == most) {
+            break;
+        }
+        struct lane_copy *copy = &(*out)[count++];
+        const char *part = (const char *)lane->key + 1, *name = part + strlen(part) + 1;
+        copy->first = (struct lease){.queue = (enum queue_id)lane->share->queue, .seq = lane->seq};
+        memcpy(copy->first.part, part, strlen(part) + 1);
+        memcpy(copy->first.lane, name, strlen(name) + 1);
+        copy->jobs = lane->count;
+    }
+    pthread_mutex_unlock(&lanes->lock);
+    return count;
+}

@@ -51,6 +51,13 @@ void lanes_listen(struct lanes *lanes, void (*fn)(void *), void *arg);
 void lanes_unlisten(struct lanes *lanes, void *arg);
 void lanes_wake(struct lanes *lanes);
 
+/* Copies of the first most lanes that have jobs, in no order. The caller frees *out. Returns their number. */
+struct lane_copy {
+    struct lease first; /* names the lane and its first job; no lease: epoch 0 */
+    uint64_t jobs;
+};
+size_t lanes_copy(struct lanes *lanes, size_t most, struct lane_copy **out);
+
 void lanes_shape(struct lanes *lanes, enum queue_id queue, struct queue_shape *out);
 
 #endif

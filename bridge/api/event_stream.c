@@ -21,9 +21,9 @@
 #define SETTLE_MS    100
 #define KEY_MS       400
 #define HEARTBEAT_MS 15000
-#define PAGE         100
+#define PAGE         16
 #define STREAMS_MOST 1000 /* of the process */
-#define LINE_MAX     (1u << 20)
+#define FRAME_MAX     (1u << 20)
 
 struct stream {
     struct call *c;
@@ -61,7 +61,7 @@ static void stream_write(struct stream *s, const char *data, size_t size)
 static void write_event(struct stream *s, const json_t *event)
 {
     struct buf line;
-    buf_init(&line, LINE_MAX);
+    buf_init(&line, FRAME_MAX);
     buf_addf(&line, "id: %s\nevent: %s\ndata: ", jx_str_or(event, "id", ""), jx_str_or(event, "type", ""));
     jx_dump(event, &line);
     buf_adds(&line, "\n\n");
@@ -160,7 +160,12 @@ static void on_turn(void *arg)
 /* The client has taken what was written. */
 static void on_drain(void *arg)
 {
-    ((struct stream *)arg)->full = false;
+    struct stream *s = arg;
+    s->full = false;
+    if (s->timer != NULL) {
+        loop_cancel(s->timer);
+        s->timer = loop_after(http_loop(s->c->req), 0, on_turn, s);
+    }
 }
 
 /* The client went away. */

@@ -125,4 +125,5 @@ ROUTE("GET", "/admin/accounts/", ON_ADMIN, "", BODY_NONE, SCHEMA_NONE, RATE_NONE
 ROUTE("POST", "/admin/accounts/", ON_ADMIN, "", BODY_JSON, SCHEMA_ACCOUNT, RATE_NONE, admin_account_create, "Create an account with an agent and keys")
 ROUTE("GET", "/admin/status/", ON_ADMIN, "", BODY_NONE, SCHEMA_NONE, RATE_NONE, admin_status, "Show the daemon's condition")
 ROUTE("GET", "/admin/queue/", ON_ADMIN, "", BODY_NONE, SCHEMA_NONE, RATE_NONE, admin_queue, "Show the shape of the queues")
+ROUTE("GET", "/admin/queue/shape/", ON_ADMIN, "", BODY_NONE, SCHEMA_NONE, RATE_NONE, admin_queue_shape, "Show what waits by destination and age")
 ROUTE("POST", "/admin/backup/", ON_ADMIN, "", BODY_JSON, SCHEMA_BACKUP, RATE_NONE, admin_backup, "Copy the store into an empty directory")

@@ -134,60 +134,57 @@ static void call_run(struct call *call)
     loop_free(call->loop);
 }
 
-/* Fills in address, credentials and mode; the strings live in the given buffers until the call is over. */
-static void call_address(struct call *call, const char *path, struct buf *url, struct buf *auth, struct buf *account,
-                         const char *headers[4])
+void client_target_init(struct client_target *target, const struct cli *cli, const char *path)
 {
     const char *base = option_text(OPT_URL);
-    size_t count = 0;
-    headers[count++] = "Content-Type: application/json";
+    memset(target, 0, sizeof(*target));
+    buf_init(&target->url, 16384);
+    buf_init(&target->auth, 1024);
+    buf_init(&target->account, 256);
+    target->headers[target->header_count++] = "Content-Type: application/json";
     if (base[0] != '\0') {
         size_t len = strlen(base);
-        buf_addf(url, "%.*s%s", (int)(base[len - 1] == '/' ? len - 1 : len), base, path);
-        buf_addf(auth, "Authorization: Bearer %s", option_text(OPT_API_KEY));
-        headers[count++] = buf_str(auth);
-    } else {
-        buf_addf(url, "http://localhost%s", path);
-        buf_adds(auth, call->cli->live ? "Chasqui-Mode: live" : "Chasqui-Mode: test");
-        headers[count++] = buf_str(auth);
-        if (call->cli->flags[FLAG_ACCOUNT] != NULL) {
-            buf_addf(account, "Chasqui-Account: %s", call->cli->flags[FLAG_ACCOUNT]);
-            headers[count++] = buf_str(account);
-        }
+        buf_addf(&target->url, "%.*s%s", (int)(base[len - 1] == '/' ? len - 1 : len), base, path);
+        buf_addf(&target->auth, "Authorization: Bearer %s", option_text(OPT_API_KEY));
+        target->headers[target->header_count++] = buf_str(&target->auth);
+        return;
     }
-    call->request.url = buf_str(url);
-    call->request.headers = headers;
-    call->request.header_count = count;
+    target->socket_path = serve_path("chasqui.sock");
+    buf_addf(&target->url, "http://localhost%s", path);
+    buf_adds(&target->auth, cli->live ? "Chasqui-Mode: live" : "Chasqui-Mode: test");
+    target->headers[target->header_count++] = buf_str(&target->auth);
+    if (cli->flags[FLAG_ACCOUNT] != NULL) {
+        buf_addf(&target->account, "Chasqui-Account: %s", cli->flags[FLAG_ACCOUNT]);
+        target->headers[target->header_count++] = buf_str(&target->account);
+    }
+}
+
+void client_target_fini(struct client_target *target)
+{
+    free(target->socket_path);
+    buf_fini(&target->account);
+    buf_fini(&target->auth);
+    buf_fini(&target->url);
 }
 
 /* One call, plain or streamed. */
 static enum cli_exit call_api(struct cli *cli, const char *method, const char *path, const json_t *body, struct call *call)
 {
-    struct buf url, auth, account;
-    buf_init(&url, 16384);
-    buf_init(&auth, 1024);
-    buf_init(&account, 256);
+    struct client_target target;
+    client_target_init(&target, cli, path);
     buf_init(&call->line, 4u << 20);
-    const char *headers[4];
     char *text = body != NULL ? jx_text(body) : NULL;
-    char *socket_path = serve_path("chasqui.sock");
     call->cli = cli;
     call->answer = NULL;
     call->code = EXIT_FAILED;
     call->request = (struct httpc_request){
-        .method = method, .body = text, .body_size = text != NULL ? strlen(text) : 0, .total_ms = CALL_MS,
-        .max_answer = 64u << 20, .trusted = true, .on_data = call->on_event != NULL ? stream_data : NULL};
-    call_address(call, path, &url, &auth, &account, headers);
-    if (option_text(OPT_URL)[0] == '\0') {
-        call->request.unix_socket = socket_path;
-    }
+        .method = method, .url = buf_str(&target.url), .headers = target.headers, .header_count = target.header_count,
+        .body = text, .body_size = text != NULL ? strlen(text) : 0, .total_ms = CALL_MS, .max_answer = 64u << 20,
+        .trusted = true, .unix_socket = target.socket_path, .on_data = call->on_event != NULL ? stream_data : NULL};
     call_run(call);
-    free(socket_path);
     free(text);
     buf_fini(&call->line);
-    buf_fini(&account);
-    buf_fini(&auth);
-    buf_fini(&url);
+    client_target_fini(&target);
     return call->code;
 }
 

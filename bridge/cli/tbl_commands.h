@@ -32,6 +32,25 @@ X("accounts", "ls | create --name N [--email E] [--plan P]", "accounts of this i
   cli_accounts,
   "  chasqui accounts create --name \"Second Shop\" --plan pro --json\n"
   "  chasqui accounts ls\n")
+X("listen", "--forward-to URL [--events E,...] [--limit N]", "post events to a program under development; r and Enter sends the last again",
+  "forward-to events limit account", cli_listen,
+  "  chasqui listen --forward-to http://localhost:3000/events\n"
+  "  chasqui --live listen --forward-to http://localhost:3000/events --events message.*\n")
+X("events", "tail | ls [--events E,...] [--limit N]", "the account's events, as they happen or the newest", "events limit account",
+  cli_events,
+  "  chasqui events tail\n"
+  "  chasqui events ls --events handoff.triggered --json\n")
+X("trigger", "EVENT", "make an event happen, with real objects of test mode", "agent account", cli_trigger,
+  "  chasqui trigger handoff.triggered\n"
+  "  chasqui trigger list\n")
+X("verify", "--secret S [--signature V] [--id ID --timestamp T] < BODY", "check a delivery's signature", "secret signature id timestamp",
+  cli_verify,
+  "  chasqui verify --secret whsec_... --signature sha256=... < body.json\n"
+  "  chasqui verify --secret whsec_... --id evt_... --timestamp 1700000000 --signature v1,... < body.json\n")
+X("dead-letters", "ls | retry ID...|--all | drop ID...|--all", "jobs that were given up", "all limit account", cli_dead_letters,
+  "  chasqui --live dead-letters ls\n"
+  "  chasqui --live dead-letters retry --all\n")
+X("queue", "", "what waits, by queue, destination and age", "limit", cli_queue, "  chasqui queue\n  chasqui queue --json\n")
 X("get", "PATH", "any GET of the REST API", "account", cli_request,
   "  chasqui get /api/v1/me/\n"
   "  chasqui get /admin/queue\n")
