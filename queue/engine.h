@@ -69,6 +69,10 @@ struct store_engine {
     enum err (*jobs)(void *self, engine_job_fn fn, void *arg);
     enum err (*job)(void *self, const struct lane_name *name, uint64_t seq, struct engine_job *out);
 
+    /* The mark of the index table that the stored entries were made by (upgrade.c); 0: a new store. */
+    enum err (*layout_get)(void *self, uint64_t *mark);
+    enum err (*layout_put)(void *self, uint64_t mark);
+
     void (*stat)(void *self, struct engine_stat *out);
     enum err (*copy)(void *self, const char *dir);
 };

@@ -207,6 +207,36 @@ static void db_read_end(void *txn)
     kv_abort(txn);
 }
 
+static enum err db_layout_get(void *self, uint64_t *mark)
+{
+    struct lmdb *db = self;
+    struct kv_txn *txn;
+    enum err rc = kv_begin_read(db->kv, &txn);
+
+    if (rc == ERR_OK) {
+        rc = lmdb_meta_get(txn, "layout", mark);
+        kv_abort(txn);
+    }
+    return rc;
+}
+
+static enum err db_layout_put(void *self, uint64_t mark)
+{
+    struct lmdb *db = self;
+    struct kv_txn *txn;
+    enum err rc = kv_begin_write(db->kv, &txn);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    rc = lmdb_meta_put(txn, "layout", mark);
+    if (rc == ERR_OK) {
+        return kv_commit(txn);
+    }
+    kv_abort(txn);
+    return rc;
+}
+
 static void db_stat(void *self, struct engine_stat *out)
 {
     struct lmdb *db = self;
@@ -246,6 +276,8 @@ const struct store_engine engine_lmdb = {
     .walk = lmdb_walk,
     .jobs = lmdb_jobs,
     .job = lmdb_job,
+    .layout_get = db_layout_get,
+    .layout_put = db_layout_put,
     .stat = db_stat,
     .copy = db_copy,
 };

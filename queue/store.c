@@ -82,6 +82,9 @@ enum err store_open_engine(const struct store_engine *engine, const char *place,
     rc = schedule_load(store);
     if (rc == ERR_OK) {
         store->committer = committer_start(store, backlog);
+        rc = store_upgrade(store);
+    }
+    if (rc == ERR_OK) {
         *out = store;
     } else {
         store_close(store);

@@ -24,6 +24,8 @@ struct store {
 /* As store_open, behind the choice of the engine: tests put one of their own between the store and LMDB. */
 enum err store_open_engine(const struct store_engine *engine, const char *place, uint64_t map_size,
                            unsigned backlog, struct store **out) MUST_CHECK;
+/* upgrade.c: brings the indexes of a store written by an older version forward. */
+enum err store_upgrade(struct store *store) MUST_CHECK;
 /* As store_submit for the end of a job: done runs on the given loop, and the backlog's limit does not hold.
  * Work that is done must not be thrown away because new work is piling up; workers bound how many there can
  * be. */
@@ -36,13 +38,13 @@ struct committer_status {
     unsigned waiting;
     uint64_t commits, changes, commit_us_sum;
 };
-
-struct committer *committer_start(struct store *store, unsigned backlog);
 /* How the committer is doing, for workers that pace themselves. */
 struct committer_load {
     uint64_t commits;
     unsigned news; /* change-sets of others than workers in one commit, a running mean; 0: calm */
 };
+
+struct committer *committer_start(struct store *store, unsigned backlog);
 /* Commits what waits, ends the thread, frees. */
 void committer_stop(struct committer *committer);
 /* over: the backlog's limit does not hold. */
@@ -51,9 +53,9 @@ void committer_submit(struct committer *committer, struct loop *loop, struct cha
 enum err committer_submit_wait(struct committer *committer, struct changes *cs, uint64_t *rev);
 void committer_on_feed(struct committer *committer, void (*fn)(uint64_t rev, void *arg), void *arg);
 void committer_status(struct committer *committer, struct committer_status *out);
-/* True if another change-set would not be refused for want of room. */
-bool committer_has_room(struct committer *committer);
 /* Cheap: no lock. */
 struct committer_load committer_load(struct committer *committer);
+/* True if another change-set would not be refused for want of room. */
+bool committer_has_room(struct committer *committer);
 
 #endif

@@ -5,7 +5,8 @@
  * INDEX(symbol, code, kind, "name", "field", "field", "field"): fields of the record's JSON in order, "" where unused; a
  * record that lacks one of them (or holds null there) is not in the index. Text fields are cut at 150 bytes. Within
  * equal fields entries are ordered by id, that is by birth. counted: the store keeps the number of entries for each
- * value of the first field. Codes of indexes are stored, never reuse one. */
+ * value of the first field. Codes of indexes are stored, never reuse one; an index that changes (fields, counted) gets a new
+ * code and its old row goes: stores of older versions are brought forward at opening (upgrade.c). */
 
 /*   symbol             code name            prefix  feed */
 #ifdef KIND
