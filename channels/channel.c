@@ -482,4 +482,6 @@ void channels_register(struct workers *workers)
     workers_handle(workers, QUEUE_INTAKE, intake_run, NULL);
     workers_handle(workers, QUEUE_SEND, outbox_run, NULL);
     workers_handle(workers, QUEUE_SANDBOX, sandbox_run, NULL);
+    workers_handle(workers, QUEUE_RECEIPT, receipt_run, NULL);
+    workers_handle(workers, QUEUE_PROBE, probe_run, NULL);
 }

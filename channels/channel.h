@@ -99,6 +99,16 @@ struct channel_ops {
     enum err (*parse)(const json_t *channel, const char *body, size_t size, struct inbound_list *out);
     /* done exactly once, later or at once. */
     void (*send)(const struct send_call *call, send_done_fn done, void *arg);
+    /* Tells the platform that the customer's message was read, and perhaps that somebody types; NULL: it
+     * cannot be told. */
+    void (*receipt)(const struct send_call *call, const char *platform_id, bool typing, send_done_fn done,
+                    void *arg);
+    /* Asks the platform whether the channel works: SEND_DELIVERED if so. NULL: it cannot be asked. */
+    void (*probe)(const struct send_call *call, send_done_fn done, void *arg);
+    /* Adds the text of a reply with Markdown turned into the platform's own marks. NULL: it reads Markdown or
+     * none. */
+    void (*marks)(const char *text, struct buf *out);
+    bool paced; /* limits of the platform hold for each number and each customer: pace.c */
     /* What a platform's error code says of more than the message. NULL: nothing. */
     enum refusal (*refusal)(const char *code);
     /* The rule of one field's value (not empty, no control characters, at most 4,096 bytes already). False:
@@ -122,6 +132,10 @@ enum err channel_get(struct snapshot *snap, const char *part, const char *id, js
                      uint64_t *rev) MUST_CHECK;
 /* The partition a channel id lives in (platform hooks know only the id). ERR_NOTFOUND. */
 enum err channel_partition(struct snapshot *snap, const char *id, char part[PARTITION_SIZE]) MUST_CHECK;
+/* Both of these for a post that names the channel by id, without parsing the record anew for each. New reference to a
+ * record that others share: not to be changed. ERR_NOTFOUND. */
+enum err channel_at_door(struct snapshot *snap, const char *id, char part[PARTITION_SIZE],
+                         json_t **channel) MUST_CHECK;
 /* A new channel of the agent: checks and seals the fields of body (ERR_INVALID: field and why are set), adds
  * the record and its KIND_ADDRESS. New reference in *channel. Update: the fields that body has; null unsets
  * an optional one; also "status"
@@ -145,6 +159,10 @@ enum err channel_check_message(const char *channel_type, const char *type, const
 /* The unsealed value of a sealed field; ERR_NOTFOUND if unset. */
 enum err channel_secret(const char *part, const json_t *channel, const char *field,
                         struct buf *out) MUST_CHECK;
+
+/* Adds the job that marks a customer's message as read at the platform, where it can be. */
+void channel_receipt(struct changes *cs, const char *part, const char *channel_type, const char *channel_id,
+                     const char *conversation_id, const char *platform_id, bool typing);
 
 /* Raw first: adds the KIND_HOOK record (one line of JSON about the call, a newline, the raw bytes) and its
  * QUEUE_INTAKE job. Answer 200 when this is durable. Returns the hook's id in out (ID_SIZE). */

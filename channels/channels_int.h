@@ -71,7 +71,18 @@ enum err refusal_follow(struct changes *cs, struct snapshot *snap, const char *p
 json_t *refusal_template(struct snapshot *snap, const char *part, const json_t *conversation,
                          const char *text);
 
+/* ---- pace.c ---- */
+/* How long the next message from this channel to this contact has to wait, in ms of the monotonic clock; 0:
+ * it may go, and is counted. Thread: any. */
+int64_t pace_take(const char *channel_id, const char *contact_id, int64_t now_ms);
+/* Tests: forgets everything. */
+void pace_reset(void);
+
 /* ---- job handlers ---- */
+void receipt_run(struct job *job, void *arg);
+void probe_run(struct job *job, void *arg);
+/* Adds the job that looks after a channel that was just paused. */
+void probe_push(struct changes *cs, const char *part, const char *channel_id);
 void intake_run(struct job *job, void *arg);
 void outbox_run(struct job *job, void *arg);
 void sandbox_run(struct job *job, void *arg);

@@ -226,6 +226,8 @@ static void turn_push(struct receiving *r, const char *message_id)
     jx_set_str(payload, "message_id", message_id);
     changes_push(r->cs, QUEUE_TURN, r->part, conversation_id, r->in->turn_delay_ms, payload);
     json_decref(payload);
+    channel_receipt(r->cs, r->part, jx_str_or(r->in->channel, "type", ""), jx_str(r->in->channel, "id"),
+                    conversation_id, r->in->platform_id, true);
 }
 
 /* Writes conversation, message, event and turn. */
@@ -335,11 +337,28 @@ static json_t *outbound_record(const json_t *conversation, const struct message_
     return msg;
 }
 
+/* The draft's text as it leaves: Markdown of the AI in the platform's marks, in buf (to be finished by the
+ * caller). */
+static const char *marked_text(const struct channel_ops *ops, const struct message_draft *draft,
+                               struct buf *buf)
+{
+    const char *text = draft->text != NULL ? draft->text : "";
+
+    buf_init(buf, 4 * strlen(text) + 64);
+    if (ops == NULL || ops->marks == NULL || strcmp(draft->author_type, "ai") != 0 ||
+        strcmp(draft->type, "text") != 0) {
+        return text;
+    }
+    ops->marks(text, buf);
+    return buf_ok(buf) && buf->len > 0 ? buf_str(buf) : text;
+}
+
 struct id message_send(struct changes *cs, struct snapshot *snap, const char *part,
                        const json_t *conversation, const struct message_draft *draft)
 {
     const struct channel_ops *ops = channel_ops(jx_str_or(conversation, "channel", ""));
-    const char *text = draft->text != NULL ? draft->text : "";
+    struct buf marked;
+    const char *text = marked_text(ops, draft, &marked);
     const char *rest = text;
     size_t max = ops != NULL ? ops->text_max : 4096;
     struct id first = {""};
@@ -355,6 +374,7 @@ struct id message_send(struct changes *cs, struct snapshot *snap, const char *pa
         first = first.text[0] == '\0' ? id : first;
         json_decref(msg);
     } while (split);
+    buf_fini(&marked);
     return first;
 }
 

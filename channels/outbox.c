@@ -297,9 +297,17 @@ static void decide(struct outbox *o, struct snapshot *snap)
             outbox_fail(o, rc);
         }
     } else if (strcmp(jx_str_or(o->channel, "status", ""), "paused") == 0) {
-        postpone(o, PAUSED_WAIT_MS);
+        int64_t probe = option_int(OPT_PROBE_EVERY);
+        postpone(o, probe < PAUSED_WAIT_MS ? probe : PAUSED_WAIT_MS);
     } else {
-        mark(o);
+        wait = sender->paced ? pace_take(jx_str_or(o->channel, "id", ""), jx_str_or(o->contact, "id", ""),
+                                         clock_mono_ms())
+                             : 0;
+        if (wait > 0) {
+            postpone(o, wait);
+        } else {
+            mark(o);
+        }
     }
 }
 
@@ -491,7 +499,8 @@ static void settle_channel(struct outbox *o, struct changes *cs, struct snapshot
 
     attempt_close(o);
     message_put(o, cs);
-    changes_postpone(cs, o->job, PAUSED_WAIT_MS);
+    int64_t probe = option_int(OPT_PROBE_EVERY);
+    changes_postpone(cs, o->job, probe < PAUSED_WAIT_MS ? probe : PAUSED_WAIT_MS);
     if (id == NULL || strcmp(jx_str_or(o->channel, "status", ""), "paused") == 0) {
         return;
     }
@@ -501,6 +510,7 @@ static void settle_channel(struct outbox *o, struct changes *cs, struct snapshot
     changes_expect(cs, KIND_CHANNEL, part_of(o), id, o->channel_rev);
     changes_put(cs, KIND_CHANNEL, part_of(o), id, o->channel);
     channel_event(cs, snap, part_of(o), o->channel);
+    probe_push(cs, part_of(o), id);
     log_error("channel.paused", "channel=%s code=%s", id, log_quote(o->code));
 }
 

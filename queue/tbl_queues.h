@@ -7,3 +7,6 @@ X(QUEUE_SEND,    3, "send",    10, 1000, 300000, "send one message through its c
 X(QUEUE_DELIVER, 4, "deliver", 20, 1000, 60000,  "deliver one event to one endpoint of a customer's app")
 X(QUEUE_SANDBOX, 5, "sandbox", 5,  200,  10000,  "play one step of the simulated platform")
 X(QUEUE_SWEEP,   6, "sweep",   5,  1000, 600000, "drop what retention no longer keeps")
+X(QUEUE_RECEIPT, 7, "receipt", 3,  500,  5000,   "tell the platform that a customer's message is being read")
+X(QUEUE_PROBE,   8, "probe",   5,  1000, 60000,  "look whether a paused channel works again")
+X(QUEUE_MEDIA,   9, "media",   8,  1000, 600000, "fetch one media file that a customer sent")

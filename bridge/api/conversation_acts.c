@@ -6,6 +6,7 @@
 #include "agent/agent.h"
 #include "bridge/api/call.h"
 #include "bridge/api/conversations.h"
+#include "channels/channel.h"
 #include "channels/conversation.h"
 #include "channels/message.h"
 #include "queue/base/clock.h"
@@ -161,6 +162,25 @@ void conversations_close(struct call *c)
     done(c, conversation);
 }
 
+/* The platform is told that the newest message of the customer was read. */
+static void tell_read(struct call *c, const json_t *conversation)
+{
+    json_t *messages = NULL;
+    const char *id = jx_str_or(conversation, "id", "");
+    if (message_history(c->snap, c->part, id, 20, &messages) != ERR_OK) {
+        return;
+    }
+    call_keep(c, messages);
+    for (size_t i = json_array_size(messages); i > 0; i--) {
+        const json_t *message = json_array_get(messages, i - 1);
+        if (strcmp(jx_str_or(message, "direction", ""), "in") == 0) {
+            channel_receipt(call_changes(c), c->part, jx_str_or(conversation, "channel", ""),
+                            jx_str_or(conversation, "channel_id", ""), id, jx_str(message, "platform_id"), false);
+            return;
+        }
+    }
+}
+
 void conversations_read(struct call *c)
 {
     uint64_t rev;
@@ -168,6 +188,7 @@ void conversations_read(struct call *c)
     if (conversation != NULL) {
         jx_set_time(conversation, "read_at", clock_wall_ms());
         conversation_put(call_changes(c), c->part, conversation, rev);
+        tell_read(c, conversation);
         done(c, conversation);
     }
 }

@@ -9,12 +9,9 @@
 
 #include "channels/whatsapp/whatsapp.h"
 
-#include "queue/base/crypto.h"
 #include "queue/base/httpc.h"
 #include "queue/base/log.h"
-#include "queue/base/option.h"
 
-#define TOKEN_MAX    8192
 #define BODY_MAX     (1u << 20)
 #define PAUSE_MAX_MS 3600000
 
@@ -100,82 +97,111 @@ static void answered(const struct httpc_answer *answer, void *arg)
     free(s);
 }
 
-/* {graph_url}/{graph_version}/{phone_number_id}/messages; the channel's own values go before the options. */
-static char *messages_url(const json_t *channel)
+/* Starts the transfer; body is whole. False: the channel's token cannot be opened. */
+static bool transfer(const struct send_call *call, struct sending *s, const struct buf *body)
 {
-    const char *base = jx_str_or(channel, "graph_url", option_text(OPT_GRAPH_URL));
-    const char *version = jx_str_or(channel, "graph_version", option_text(OPT_GRAPH_VERSION));
-    size_t len = strlen(base);
+    char *url = whatsapp_number_url(call->channel, "messages");
+    bool started = whatsapp_call(call, "POST", url, "application/json", body, answered, s);
 
-    while (len > 0 && base[len - 1] == '/') {
-        len--;
-    }
-    return xasprintf("%.*s/%s/%s/messages", (int)len, base, version,
-                     jx_str_or(channel, "phone_number_id", ""));
-}
-
-/* "Authorization: Bearer TOKEN"; false if the channel's token cannot be opened. */
-static bool authorization(const struct send_call *call, struct buf *header)
-{
-    struct buf token;
-
-    buf_init(&token, TOKEN_MAX);
-    bool good = channel_secret(call->part, call->channel, "access_token", &token) == ERR_OK && token.len > 0;
-    if (good) {
-        buf_addf(header, "Authorization: Bearer %s", buf_str(&token));
-        wipe(token.data, token.len);
-    }
-    buf_fini(&token);
-    return good && buf_ok(header);
-}
-
-/* Starts the transfer; body is whole. */
-static void transfer(const struct send_call *call, struct sending *s, const char *bearer,
-                     const struct buf *body)
-{
-    char *url = messages_url(call->channel);
-    const char *headers[] = {bearer, "Content-Type: application/json", "Accept: application/json"};
-    struct httpc_request request = {.method = "POST",
-                                    .url = url,
-                                    .headers = headers,
-                                    .header_count = sizeof headers / sizeof *headers,
-                                    .body = body->data,
-                                    .body_size = body->len,
-                                    .trusted = jx_str(call->channel, "graph_url") == NULL,
-                                    .pool = call->part};
-
-    httpc_send(call->http, &request, answered, s);
     free(url);
+    return started;
 }
 
 void whatsapp_send(const struct send_call *call, send_done_fn done, void *arg)
 {
     json_t *content = whatsapp_send_body(call->contact, call->message);
     struct send_result result;
-    struct buf bearer, body;
+    struct buf body;
 
-    buf_init(&bearer, TOKEN_MAX + 64);
-    buf_init(&body, BODY_MAX);
     if (content == NULL) {
         result = failed(SEND_REFUSED, "NO_RECIPIENT",
                         "the contact has no WhatsApp identity, or the message no content", "");
         done(&result, arg);
-    } else if (!authorization(call, &bearer)) {
+        return;
+    }
+    struct sending *s = xcalloc(1, sizeof *s);
+    *s = (struct sending){.done = done, .arg = arg};
+    s->attempt = (unsigned)jx_int(jx_obj(call->message, "attempt"), "count", 1);
+    snprintf(s->message_id, sizeof s->message_id, "%s", jx_str_or(call->message, "id", ""));
+    buf_init(&body, BODY_MAX);
+    jx_dump(content, &body);
+    json_decref(content);
+    if (!transfer(call, s, &body)) {
+        free(s);
         result = failed(SEND_CHANNEL, "CREDENTIALS",
                         "the channel's access token is missing or cannot be opened", "");
         done(&result, arg);
-    } else {
-        struct sending *s = xcalloc(1, sizeof *s);
-        *s = (struct sending){.done = done, .arg = arg};
-        s->attempt = (unsigned)jx_int(jx_obj(call->message, "attempt"), "count", 1);
-        snprintf(s->message_id, sizeof s->message_id, "%s", jx_str_or(call->message, "id", ""));
-        jx_dump(content, &body);
-        transfer(call, s, buf_str(&bearer), &body);
     }
-    if (bearer.len > 0) {
-        wipe(bearer.data, bearer.len);
-    }
-    json_decref(content);
-    buf_fini(&bearer);
     buf_fini(&body);
+}
+
+/* ---- receipts and probes ---- */
+
+/* One of them under way. */
+struct asking {
+    send_done_fn done;
+    void *arg;
+};
+
+/* Any success is one. */
+static void asked(const struct httpc_answer *answer, void *arg)
+{
+    struct asking *a = arg;
+    json_t *body = NULL;
+    struct send_result result = {.outcome = SEND_DELIVERED};
+
+    if (answer->outcome != HTTPC_ANSWERED) {
+        result = judge_transfer(answer);
+    } else if (answer->status < 200 || answer->status > 299) {
+        if (jx_parse_lenient(answer->body, answer->body_size, &body) != ERR_OK) {
+            body = NULL;
+        }
+        result = whatsapp_judge(answer->status, body, 1);
+    }
+    a->done(&result, a->arg);
+    json_decref(body);
+    free(a);
+}
+
+/* Starts the call, or ends at once. */
+static void ask(const struct send_call *call, const char *method, const char *url, const struct buf *body,
+                send_done_fn done, void *arg)
+{
+    static const struct send_result closed = {.outcome = SEND_CHANNEL, .code = "CREDENTIALS"};
+    struct asking *a = xcalloc(1, sizeof *a);
+
+    *a = (struct asking){.done = done, .arg = arg};
+    if (!whatsapp_call(call, method, url, "application/json", body, asked, a)) {
+        free(a);
+        done(&closed, arg);
+    }
+}
+
+void whatsapp_receipt(const struct send_call *call, const char *platform_id, bool typing, send_done_fn done,
+                      void *arg)
+{
+    char *url = whatsapp_number_url(call->channel, "messages");
+    json_t *content = json_object();
+    struct buf body;
+
+    jx_set_str(content, "messaging_product", "whatsapp");
+    jx_set_str(content, "status", "read");
+    jx_set_str(content, "message_id", platform_id);
+    if (typing) {
+        jx_set(content, "typing_indicator", json_pack("{s:s}", "type", "text"));
+    }
+    buf_init(&body, BODY_MAX);
+    jx_dump(content, &body);
+    ask(call, "POST", url, &body, done, arg);
+    buf_fini(&body);
+    json_decref(content);
+    free(url);
+}
+
+void whatsapp_probe(const struct send_call *call, send_done_fn done, void *arg)
+{
+    char *url = whatsapp_number_url(call->channel, "?fields=id");
+
+    ask(call, "GET", url, NULL, done, arg);
+    free(url);
 }

@@ -7,6 +7,7 @@
 #define CHASQUI_CHANNELS_WHATSAPP_WHATSAPP_H
 
 #include "channels/channel.h"
+#include "queue/base/httpc.h"
 
 #define WHATSAPP_TEXT_MAX 4096
 
@@ -68,5 +69,21 @@ enum refusal whatsapp_refusal(const char *code);
 
 /* send.c */
 void whatsapp_send(const struct send_call *call, send_done_fn done, void *arg);
+void whatsapp_receipt(const struct send_call *call, const char *platform_id, bool typing, send_done_fn done,
+                      void *arg);
+void whatsapp_probe(const struct send_call *call, send_done_fn done, void *arg);
+
+/* marks.c: Markdown as WhatsApp's own marks. */
+void whatsapp_marks(const char *text, struct buf *out);
+
+/* graph.c: {graph_url}/{version}/PATH, and .../{phone_number_id}/REST (or ?QUERY). The caller frees them. */
+char *whatsapp_url(const json_t *channel, const char *path);
+char *whatsapp_number_url(const json_t *channel, const char *rest);
+/* A call with the channel's token. False: the token cannot be opened, and done will not be called.
+ * whatsapp_request fills in headers, trust and pool of a request; content_type NULL: it has no body. */
+bool whatsapp_request(const struct send_call *call, struct httpc_request *request, const char *content_type,
+                      httpc_done_fn done, void *arg);
+bool whatsapp_call(const struct send_call *call, const char *method, const char *url,
+                   const char *content_type, const struct buf *body, httpc_done_fn done, void *arg);
 
 #endif

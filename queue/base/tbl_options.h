@@ -53,6 +53,14 @@ X(OPT_GRAPH_VERSION, "whatsapp.graph_version", "whatsapp-graph-version", OPTION_
   "Graph API version, unless the channel names its own")
 X(OPT_WINDOW_CLOSING, "whatsapp.window_closing", "window-closing", OPTION_TIME, "1h", 60000, 86400000, true, false,
   "the event window.closing tells so long before free text may no longer be sent")
+X(OPT_MARK_READ, "whatsapp.mark_read", "mark-read", OPTION_BOOL, "true", 0, 0, true, false,
+  "mark a customer's message as read, and show that somebody types, when the agent begins to answer")
+X(OPT_PROBE_EVERY, "whatsapp.probe_every", "probe-every", OPTION_TIME, "60s", 100, 3600000, true, false,
+  "how often a channel that was paused for its credentials or account is tried; it goes on once that works")
+X(OPT_NUMBER_RATE, "whatsapp.number_rate", "number-rate", OPTION_INT, "80", 0, 100000, true, false,
+  "messages a second one number may send; 0: no pacing by number")
+X(OPT_PAIR_BURST, "whatsapp.pair_burst", "pair-burst", OPTION_INT, "45", 0, 100000, true, false,
+  "messages one number may send to one customer at once; each is earned back in 6 seconds; 0: no pacing by customer")
 X(OPT_DOUBT_GRACE, "send.doubt_grace", "send-doubt-grace", OPTION_TIME, "45s", 0, 3600000, true, false,
   "how long a send whose outcome is unknown waits for its status before it is tried once more")
 X(OPT_REPLY_MAX_AGE, "agent.reply_max_age", "reply-max-age", OPTION_TIME, "15m", 1000, 86400000, true, false,

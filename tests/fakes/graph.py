@@ -67,6 +67,9 @@ class FakeGraph:
         self.phone_number_id = phone_number_id
         self.business_account_id = business_account_id
         self.hook = None
+        self.receipts = []          # marks of reading, in order of arrival: (message id, typing)
+        self.probes = 0             # questions about the number
+        self.healthy = True         # what such a question is told
         self.calls = []             # every send, in order of arrival, accepted or not
         self.auto_status = ()       # statuses posted by themselves after each accepted send, such as ("sent", "delivered")
         self.status_first = False   # post them before the send's answer
@@ -82,6 +85,9 @@ class FakeGraph:
             def do_POST(self):
                 raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 graph._take(self, raw)
+
+            def do_GET(self):
+                graph._read(self)
 
             def log_message(self, *_):
                 pass
@@ -124,6 +130,10 @@ class FakeGraph:
 
     def _take(self, handler, raw):
         call = Call(handler.command, handler.path, dict(handler.headers.items()), json.loads(raw) if raw else None)
+        if (call.body or {}).get("status") == "read":
+            with self.lock:
+                self.receipts.append((call.body["message_id"], "typing_indicator" in call.body))
+            return self._answer(handler, 200, {"success": True})
         with self.lock:
             self.calls.append(call)
             step = self.script.pop(0) if self.script else ("accept",)
@@ -147,6 +157,14 @@ class FakeGraph:
         if not self.status_first and self.auto_status:
             threading.Thread(target=self._auto, args=(call,), daemon=True).start()
         return None
+
+    def _read(self, handler):
+        """Everything that is asked with GET."""
+        path = handler.path.partition("?")[0]
+        if re.fullmatch(r"/v\d+\.\d/" + self.phone_number_id, path):
+            self.probes += 1
+            return self._answer(handler, *((200, {"id": self.phone_number_id}) if self.healthy else self._error(190)))
+        return self._answer(handler, *self._error(100, f"path {path}"))
 
     def _auto(self, call):
         for name in self.auto_status:

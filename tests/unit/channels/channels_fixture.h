@@ -87,6 +87,12 @@ static inline int fixture_open(void **state)
     }
     snprintf(uri, sizeof uri, "lmdb:%s/store", f->dir);
     option_reset();
+    struct buf why;
+    buf_init(&why, 200);
+    if (option_set_flag("mark-read", "false", &why) != ERR_OK) {
+        return -1;
+    }
+    buf_fini(&why);
     *state = f;
     return store_open(uri, 64 << 20, 1024, &f->store) != ERR_OK;
 }
