@@ -1,4 +1,5 @@
 """SIGKILL at any moment: what was acknowledged is answered once."""
+import collections
 import os
 import random
 import threading
@@ -73,8 +74,8 @@ class Crash(unittest.TestCase):
                 thread.join()
         wait_for(lambda: {c.to for c in self.graph.sends} >= set(acked), "every acknowledged message's answer", 120)
         wait_for(self.daemon.idle, "the queues to empty", 120)
-        answered = [c.to for c in self.graph.sends]
-        double = {to for to in answered if answered.count(to) > 1}
-        print(f"      {len(acked)} acknowledged, {len(answered)} answers")
+        answered = collections.Counter(c.to for c in self.graph.sends)
+        double = {to for to, count in answered.items() if count > 1}
+        print(f"      {len(acked)} acknowledged, {answered.total()} answers")
         self.assertGreater(len(acked), ROUNDS)
         self.assertEqual(double, set())
