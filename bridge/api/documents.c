@@ -8,6 +8,7 @@
 #include "queue/base/clock.h"
 #include "queue/base/crypto.h"
 #include "queue/base/id.h"
+#include "queue/events.h"
 
 #define GUARD_MAX 140
 
@@ -122,6 +123,18 @@ void document_put(struct changes *cs, const char *part, json_t *doc, uint64_t re
     jx_set_time(doc, "updated_at", clock_wall_ms());
     changes_expect(cs, KIND_DOCUMENT, part, jx_str(doc, "id"), rev);
     changes_put(cs, KIND_DOCUMENT, part, jx_str(doc, "id"), doc);
+}
+
+void document_event(struct changes *cs, struct snapshot *snap, const char *part, const char *agent_id, unsigned count,
+                    const json_t *doc)
+{
+    struct event_about about = {.agent_id = agent_id};
+    json_t *data = json_object(), *sync = json_object();
+    jx_set_int(sync, "documents", count);
+    jx_set_str(sync, "document_id", jx_str(doc, "id"));
+    jx_set(data, "sync", sync);
+    event_append(cs, snap, part, "knowledge.synced", &about, data, NULL);
+    json_decref(data);
 }
 
 bool document_same(const json_t *doc, const json_t *other)

@@ -20,6 +20,9 @@ enum err document_find_external(struct snapshot *snap, const char *part, const c
 /* Writes a new document, or one read at rev. */
 void document_add(struct changes *cs, struct snapshot *snap, const char *part, const json_t *doc);
 void document_put(struct changes *cs, const char *part, json_t *doc, uint64_t rev);
+/* knowledge.synced: count documents of the agent were written, one of them doc (NULL: several). */
+void document_event(struct changes *cs, struct snapshot *snap, const char *part, const char *agent_id, unsigned count,
+                    const json_t *doc);
 /* True if body would change nothing that doc says. */
 bool document_same(const json_t *doc, const json_t *other);
 /* As it leaves; without its content for lists. New references. */

@@ -73,6 +73,7 @@ void knowledge_create(struct call *c)
         call_refuse(c, rc, field, buf_str(&c->why));
     } else if (external_free(c, doc)) {
         document_add(call_changes(c), c->snap, c->part, doc);
+        document_event(call_changes(c), c->snap, c->part, jx_str(agent, "id"), 1, doc);
         call_commit_then(c, 201, document_public(doc), knowledge_committed);
     }
 }
@@ -124,6 +125,7 @@ void knowledge_change(struct call *c)
         call_refuse(c, rc, field, buf_str(&c->why));
     } else if (external_free(c, doc)) {
         document_put(call_changes(c), c->part, doc, rev);
+        document_event(call_changes(c), c->snap, c->part, jx_str(doc, "agent_id"), 1, doc);
         call_commit_then(c, 200, document_public(doc), knowledge_committed);
     }
 }

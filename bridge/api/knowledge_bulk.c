@@ -127,6 +127,8 @@ void knowledge_bulk_put(struct call *c)
     if (bulk.counts[CREATED] + bulk.counts[UPDATED] == 0) {
         call_reply(c, 200, answer);
     } else {
+        document_event(call_changes(c), c->snap, c->part, jx_str(bulk.agent, "id"),
+                       bulk.counts[CREATED] + bulk.counts[UPDATED], NULL);
         call_commit_then(c, 200, answer, knowledge_committed);
     }
 }

@@ -4,6 +4,7 @@
 #include "bridge/api/call.h"
 #include "bridge/api/list.h"
 #include "bridge/api/webhooks.h"
+#include "bridge/webhooks/catalogue.h"
 #include "bridge/webhooks/deliver.h"
 #include "bridge/webhooks/endpoint.h"
 #include "queue/base/clock.h"
@@ -16,11 +17,15 @@
 void webhooks_catalogue(struct call *c)
 {
     json_t *rows = call_keep(c, json_array());
+    c->bare = true; /* schemas name the fields as events have them */
     for (unsigned i = 0; i < event_row_count; i++) {
         json_t *row = json_object();
         jx_set_str(row, "type", event_rows[i].type);
         jx_set_str(row, "alias", event_rows[i].alias[0] != '\0' ? event_rows[i].alias : NULL);
         jx_set_str(row, "description", event_rows[i].text);
+        jx_set_str(row, "since", CATALOGUE_SINCE);
+        jx_set(row, "schema", catalogue_schema(event_rows[i].type));
+        jx_set(row, "example", catalogue_example(event_rows[i].type));
         jx_push(rows, row);
     }
     json_t *out = json_object();

@@ -71,7 +71,6 @@ static const struct trigger {
     {"handoff.resolved", {TALK, HANDOFF, JOIN, RESOLVE}},
     {"feedback.received", {TALK, RATE}},
     {"knowledge.synced", {TEACH}},
-    {"channel.updated", {CHANNEL}},
 };
 #define TRIGGERS (sizeof(triggers) / sizeof(triggers[0]))
 

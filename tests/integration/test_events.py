@@ -1,5 +1,6 @@
 """Events out: webhooks that are provably ours, kept apart from each other, and the stream."""
 import base64
+import calendar
 import hashlib
 import hmac
 import json
@@ -27,6 +28,22 @@ def standard_signature(secret, headers, body):
         key = secret.encode()
     text = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     return "v1," + base64.b64encode(hmac.new(key, text, hashlib.sha256).digest()).decode()
+
+
+def misfits(schema, value, where="event"):
+    """Where a value does not fit a schema of the catalogue."""
+    kinds = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
+    found = []
+    allowed = schema.get("type", [])
+    if allowed and kinds[type(value)] not in ([allowed] if isinstance(allowed, str) else allowed):
+        found.append(f"{where} is {kinds[type(value)]}")
+    if "enum" in schema and value not in schema["enum"]:
+        found.append(f"{where} is {value}")
+    if isinstance(value, dict):
+        found += [f"{where} lacks {name}" for name in schema.get("required", []) if name not in value]
+        for name, inner in schema.get("properties", {}).items():
+            found += misfits(inner, value[name], f"{where}.{name}") if name in value else []
+    return found
 
 
 class EventCase(unittest.TestCase):
@@ -197,10 +214,14 @@ class Deliveries(EventCase):
             self.assertEqual(set(app.types()), {"conversation.ended"})
             self.assertGreaterEqual(len(set(everything.types())), 3)
 
-    def test_convo_41_the_catalogue_has_at_least_twelve_types(self):
-        rows = self.get("/api/v1/webhooks/events/")["results"]
-        self.assertGreaterEqual(len(rows), 12)
-        self.assertTrue({"lead.qualified", "appointment.booked", "handoff.triggered"} <= {row["type"] for row in rows})
+    def test_convo_41_the_catalogue_has_at_least_twelve_types_with_schema_and_example(self):
+        for path, rows_name in (("/api/v1/webhooks/events/", "results"), ("/v1/webhooks/events/", "data")):
+            rows = self.get(path)[rows_name]
+            self.assertGreaterEqual(len(rows), 12)
+            self.assertTrue({"lead.qualified", "appointment.booked", "handoff.triggered"} <= {row["type"] for row in rows})
+            for row in rows:
+                self.assertEqual(misfits(row["schema"], row["example"]), [], row["type"])
+                self.assertIn("agent_id", row["schema"]["properties"])
 
     def test_rovx_28_a_subscription_is_created_listed_read_changed_and_deleted(self):
         made = self.hook("https://app.example/hook", ["message.*"])
@@ -380,3 +401,186 @@ class OrderedHold(EventCase):
             self.daemon.ok(self.daemon.patch(f"/api/v1/conversations/{conversation}/", {"tags": [tag]}))
         wait_for(lambda: good, "the one behind", 30)
         self.assertEqual(len(self.deliveries(made, "pending")), 1)
+
+
+ROVX = ("conversation.started", "message.received", "message.sent", "escalation.triggered", "feedback.received", "knowledge.synced",
+        "conversation.ended", "agent.joined", "agent.message.sent", "handoff.resolved")
+
+
+class Scripted(EventCase):
+    def say(self, text):
+        self.daemon.ok(self.daemon.post("/api/v1/sandbox/inbound/", {"from": "+14155550177", "text": text}, key=self.daemon.test), 202)
+
+    def act(self, conversation, verb, body=None):
+        self.daemon.ok(self.daemon.post(f"/api/v1/conversations/{conversation}/{verb}/", body or {}, key=self.daemon.test))
+
+    def test_rovx_33_34_convo_34_one_conversation_tells_all_ten_in_order_each_once(self):
+        with FakeApp() as app:
+            self.daemon.ok(self.daemon.post("/v1/webhooks/", {"url": app.url, "events": list(ROVX)}, key=self.daemon.test), 201)
+            self.daemon.push("Opening hours", "The shop opens at 9 in the morning.", key=self.daemon.test)
+            app.wait("knowledge.synced")
+            self.say("When does the shop open?")
+            app.wait("message.sent")
+            conversation = app.wait("conversation.started")[0]["conversation_id"]
+            self.act(conversation, "feedback", {"rating": "up"})
+            app.wait("feedback.received")
+            self.act(conversation, "handoff", {"reason": "asked"})
+            app.wait("escalation.triggered")
+            self.act(conversation, "join", {"name": "Ana"})
+            app.wait("agent.joined")
+            self.act(conversation, "messages", {"text": "Hello, Ana here."})
+            app.wait("agent.message.sent")
+            self.act(conversation, "resolve", {"return_to": "ai"})
+            app.wait("handoff.resolved")
+            self.act(conversation, "close")
+            app.wait("conversation.ended")
+            wait_for(lambda: self.daemon.idle(), "the queues to empty")
+            self.assertEqual(set(app.types()), set(ROVX))
+            once = [t for t in app.types() if t not in ("message.sent", "knowledge.synced")]
+            self.assertEqual(once, ["conversation.started", "message.received", "feedback.received", "escalation.triggered",
+                                    "agent.joined", "agent.message.sent", "handoff.resolved", "conversation.ended"])
+            schemas = {row["type"]: row["schema"] for row in self.get("/api/v1/webhooks/events/")["results"]}
+            schemas["escalation.triggered"] = schemas["handoff.triggered"]
+            for event in app.events:
+                self.assertEqual(misfits(schemas[event["type"]], event), [], event["type"])
+
+    def test_vivo_19_20_conversation_updated_carries_the_id_by_which_the_whole_is_fetched(self):
+        with FakeApp() as app:
+            self.hook(app.url, ["conversation.updated"])
+            conversation = self.talk()
+            self.daemon.ok(self.daemon.patch(f"/v1/conversations/{conversation}", {"tags": ["vip"]}))
+            event = app.wait("conversation.updated")[0]
+            self.assertEqual((event["conversation_id"], event["data"]["conversation"]["id"]), (conversation, conversation))
+            fetched = self.get(f"/v1/conversations/{event['conversation_id']}")
+            self.assertEqual(fetched.get("data", fetched)["tags"], ["vip"])
+
+
+class Backoff(EventCase):
+    options = {"webhooks_schedule": "0,1,2,4,30"}
+
+    def test_rovx_31_failed_deliveries_are_retried_with_growing_gaps(self):
+        app = self.receiver(plain(*[receivers.answer(500)] * 3, receivers.answer(200)))
+        self.hook(app.url, ["conversation.updated"])
+        self.stir(1)
+        wait_for(lambda: len(app.seen) == 4, "four attempts", 30)
+        gaps = [b[0] - a[0] for a, b in zip(app.seen, app.seen[1:])]
+        for gap, planned in zip(gaps, (1, 2, 4)):
+            self.assertGreater(gap, planned * 0.79)
+            self.assertLess(gap, planned * 1.2 + 1)
+
+
+class Schedule(EventCase):
+    options = {"webhooks_schedule": "0,1,2,3,3,4"}
+
+    def test_the_schedule_is_kept_across_a_restart_and_a_kill(self):
+        app = self.receiver(plain(receivers.answer(500)))
+        made = self.hook(app.url, ["conversation.updated"])
+        self.stir(1)
+        wait_for(lambda: len(app.seen) == 2, "two attempts")
+        self.daemon.kill()
+        self.daemon.start()
+        wait_for(lambda: len(app.seen) == 3, "a third", 30)
+        self.assertEqual(self.daemon.stop(), 0)
+        self.daemon.start()
+        wait_for(lambda: self.deliveries(made, "failed"), "the end of the schedule", 40)
+        self.assertEqual(len(app.seen), 6)
+        gaps = [b[0] - a[0] for a, b in zip(app.seen, app.seen[1:])]
+        for gap, planned in zip(gaps, (1, 2, 3, 3, 4)):
+            self.assertGreater(gap, planned * 0.79, gaps)
+            self.assertLess(gap, planned * 1.2 + 1.5, gaps)
+
+
+class RetryAfter(EventCase):
+    options = {"webhooks_schedule": "0,500,500"}
+
+    def test_retry_after_counts_between_the_planned_delay_and_twice_that(self):
+        cases = [(1, 400, 600), (550, 500, 600), (-590, 500, 601), (100000, 800, 1200), (-100000, 800, 1200)]
+        for after, least, most in cases:
+            app = self.receiver(receivers.busy(after))
+            made = self.hook(app.url, ["conversation.updated"])
+            self.stir(1)
+            row = wait_for(lambda: (rows := self.deliveries(made)) and rows[0]["attemptCount"] == 1 and rows[0], "the attempt")
+            self.daemon.ok(self.daemon.delete(f"/v1/webhooks/{made['id']}/"))
+            wait = self.moment(row["nextAttemptAt"]) - self.moment(row["createdAt"])
+            self.assertTrue(least - 2 <= wait <= most + 3, (after, wait))
+
+    @staticmethod
+    def moment(text):
+        return calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
+
+
+BAD = {"slow": receivers.slow(3), "slow2": receivers.slow(6), "hanging": receivers.hanging, "hanging2": receivers.hanging,
+       "dripping": receivers.dripping, "dripping2": receivers.dripping, "redirect": plain(receivers.REDIRECT),
+       "redirect2": plain(receivers.answer(302, "Location: http://127.0.0.1:1/")), "gone": plain(receivers.GONE),
+       "busy": receivers.busy(5), "busy by date": receivers.busy(-5), "reset": receivers.reset, "reset2": receivers.reset,
+       "huge": receivers.huge, "huge2": receivers.huge, "flood": receivers.header_flood, "flood2": receivers.header_flood,
+       "garbage": receivers.garbage, "error": plain(receivers.answer(500)), "unavailable": plain(receivers.answer(503))}
+
+
+class Neighbours(EventCase):
+    def rss_mb(self):
+        with open(f"/proc/{self.daemon.process.pid}/status", encoding="ascii") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
+
+    def latencies(self, good, rounds):
+        """Milliseconds from cause to arrival at the healthy ones."""
+        found = []
+        for _ in range(rounds):
+            before = [len(app.seen) for app in good]
+            began = time.monotonic()
+            self.stir(1)
+            wait_for(lambda: all(len(app.seen) > b for app, b in zip(good, before)), "all healthy ones")
+            found += [(app.seen[-1][0] - began) * 1000 for app in good]
+        return found
+
+    def test_twenty_bad_receivers_change_nothing_for_ten_good_ones(self):
+        good = [self.receiver(plain(receivers.answer(200))) for _ in range(10)]
+        for app in good:
+            self.hook(app.url, ["conversation.updated"])
+        self.latencies(good, 5)
+        alone = self.latencies(good, 30)
+        bad = {name: self.receiver(manner) for name, manner in BAD.items()}
+        hooks = {name: self.hook(app.url, ["conversation.updated"]) for name, app in bad.items()}
+        before = self.rss_mb()
+        beside = self.latencies(good, 60)
+        p50 = [statistics.median(rows) for rows in (alone, beside)]
+        p99 = [statistics.quantiles(rows, n=100)[98] for rows in (alone, beside)]
+        print(f"      healthy: p50 {p50[0]:.1f} -> {p50[1]:.1f} ms, p99 {p99[0]:.1f} -> {p99[1]:.1f} ms, "
+              f"{self.rss_mb() - before:.0f} MB more")
+        self.assertLess(p99[1], 2 * p99[0] + 100)
+        self.assertLess(self.rss_mb() - before, 300)
+        self.assertEqual([len(set(json.loads(s[2])["id"] for s in app.seen)) for app in good], [95] * 10)
+        self.assertEqual(self.state(hooks["gone"])["status"], "disabled")
+        self.assertEqual(self.deliveries(hooks["redirect"], "delivered"), [])
+        wait_for(lambda: self.deliveries(hooks["huge"], "delivered"), "a huge answer to count once its head is there")
+        for app in bad.values():
+            app.close()
+
+
+class Kill(EventCase):
+    options = {"webhooks_schedule": "0,1,1,1,1,1,1,1"}
+
+    def test_kill_9_under_delivery_load_loses_no_event(self):
+        rounds = int(os.environ.get("TEST_KILL_ROUNDS", "5"))
+        app = self.receiver(receivers.slow(0.01))
+        made = self.hook(app.url, ["conversation.updated"])
+        self.talk()
+        for number in range(rounds):
+            self.stir(20)
+            wait_for(lambda: len(app.seen) > number * 20 + random.randrange(15), "some deliveries")
+            self.daemon.restart()
+        self.stir(1)
+        listed, path = [], "/api/v1/events/?page_size=100&types=conversation.updated"
+        while path:
+            page = self.get(path)
+            listed += [event["id"] for event in page["results"]]
+            path = page["next"] and page["next"][page["next"].index("/api/"):] if page["results"] else None
+        seen = lambda: [json.loads(body)["id"] for _, _, body in list(app.seen)]
+        wait_for(lambda: set(listed) <= set(seen()), "every event to arrive", 60)
+        wait_for(lambda: self.daemon.idle(), "the queue to empty", 60)
+        self.assertEqual(len(listed), rounds * 20 + 1)
+        self.assertEqual(set(seen()), set(listed))
+        again = len(seen()) - len(listed)
+        print(f"      {rounds} kills, {len(listed)} events, {again} came twice")
+        self.assertLessEqual(again, rounds * 8, "at most what was in flight comes again")
+        self.assertEqual(self.deliveries(made, "failed"), [])
