@@ -9,7 +9,7 @@ import unittest
 from tests.fakes.graph import FakeGraph
 from tests.support.daemon import Daemon, wait_for
 
-ROUNDS = int(os.environ.get("TEST_KILL_ROUNDS", "15"))
+ROUNDS = int(os.environ.get("TEST_KILL_ROUNDS", "60"))
 
 
 class Crash(unittest.TestCase):
