@@ -14,21 +14,7 @@ struct scene {
     char number[24];
 };
 
-enum step {
-    END,
-    WRITES,
-    WRITES_FAILING,
-    TALK,
-    TAG,
-    CLOSE,
-    HANDOFF,
-    JOIN,
-    ANSWER,
-    RESOLVE,
-    RATE,
-    TEACH,
-    CHANNEL
-};
+enum step { END, WRITES, WRITES_FAILING, TALK, TAG, CLOSE, HANDOFF, JOIN, ANSWER, RESOLVE, RATE, TEACH };
 
 static const struct {
     const char *method, *path, *body;
@@ -48,8 +34,6 @@ static const struct {
     [RATE] = {"POST", "/api/v1/conversations/{conversation}/feedback/", "{\"rating\":\"up\"}"},
     [TEACH] = {"POST", "/api/v1/agents/{agent}/knowledge/",
                "{\"title\":\"Triggered {number}\",\"content\":\"A document made by chasqui trigger.\"}"},
-    [CHANNEL] = {"POST", "/api/v1/agents/{agent}/channels/",
-                 "{\"type\":\"api\",\"name\":\"triggered {number}\"}"},
 };
 
 static const struct trigger {

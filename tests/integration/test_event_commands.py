@@ -13,7 +13,7 @@ from tests.support.receivers import Receiver, plain
 
 TRIGGERS = ("conversation.started", "conversation.updated", "conversation.ended", "message.received", "message.sent",
             "message.delivered", "message.read", "message.failed", "handoff.triggered", "agent.joined", "agent.message.sent",
-            "handoff.resolved", "feedback.received", "knowledge.synced", "channel.updated")
+            "handoff.resolved", "feedback.received", "knowledge.synced")
 
 
 class CommandCase(unittest.TestCase):
