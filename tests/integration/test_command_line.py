@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -133,6 +134,17 @@ class CommandLine(unittest.TestCase):
             self.assertEqual(saved.returncode, 0, saved.stderr)
             me = daemon.cli_json("get", "/api/v1/me/")
             self.assertEqual(me["mode"], "test")
+
+    @unittest.skipUnless(shutil.which("mandoc"), "mandoc is not installed")
+    def test_the_manual_page_is_well_formed_and_names_every_option(self):
+        page = subprocess.run([CHASQUI, "man"], capture_output=True, text=True, check=True).stdout
+        lint = subprocess.run(["mandoc", "-T", "lint", "-W", "warning"], input=page, capture_output=True, text=True)
+        self.assertEqual((lint.returncode, lint.stdout), (0, ""))
+        shown = subprocess.run(["mandoc", "-T", "ascii"], input=page, capture_output=True, text=True, check=True).stdout
+        shown = re.sub(r".\x08", "", shown)
+        for row in map(json.loads, subprocess.run([CHASQUI, "check-config", "--effective", "--json"], capture_output=True,
+                                                  text=True, env={"PATH": os.environ["PATH"]}).stdout.splitlines()):
+            self.assertIn(row["name"].split(".")[1], shown)
 
     def test_sighup_reloads_and_sigint_ends(self):
         with Daemon() as daemon:
