@@ -18,10 +18,7 @@ static json_t *find(struct call *c, const struct channel_ops **ops, char part[PA
     if (call_snap(c) == NULL) {
         return NULL;
     }
-    enum err rc = *ops != NULL ? channel_partition(c->snap, id, part) : ERR_NOTFOUND;
-    if (rc == ERR_OK) {
-        rc = channel_get(c->snap, part, id, &channel, NULL);
-    }
+    enum err rc = *ops != NULL ? channel_at_door(c->snap, id, part, &channel) : ERR_NOTFOUND;
     if (rc != ERR_OK && rc != ERR_NOTFOUND) {
         call_refuse(c, rc, NULL, "");
         return NULL;
