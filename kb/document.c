@@ -185,12 +185,26 @@ enum err kb_document_chunks(const json_t *doc, struct arena *arena, struct kb_ch
     return ERR_OK;
 }
 
+/* Adds a chunk's title: the last heading is its own, those above and the document's title are shared with
+ * others and count less, or every sub-heading of "Opening hours" would be about opening hours as much as its
+ * first passage. */
+static void bag_add_title(struct kb_bag *bag, const char *title)
+{
+    const char *own = title;
+
+    for (const char *at = strstr(title, " > "); at != NULL; at = strstr(own, " > ")) {
+        own = at + 3;
+    }
+    kb_bag_add(bag, title, (size_t)(own - title), KB_PATH_WEIGHT);
+    kb_bag_add(bag, own, strlen(own), KB_TITLE_WEIGHT);
+}
+
 void kb_document_bag(const json_t *doc, const struct kb_chunk *chunk, struct kb_bag *bag)
 {
     const json_t *phrasings = jx_arr(doc, "phrasings");
 
     kb_bag_reset(bag);
-    kb_bag_add(bag, chunk->title, strlen(chunk->title), KB_TITLE_WEIGHT);
+    bag_add_title(bag, chunk->title);
     kb_bag_add(bag, chunk->text, strlen(chunk->text), 1);
     for (size_t i = 0; chunk->ordinal == 0 && i < json_array_size(phrasings); i++) {
         const char *phrasing = json_string_value(json_array_get(phrasings, i));

@@ -1,18 +1,22 @@
 /* eval.c: reads an evaluation folder, indexes its corpus in memory, asks every question, and counts. */
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kb/confidence.h"
+#include "kb/document.h"
 #include "kb/eval.h"
 #include "kb/eval_int.h"
 #include "queue/base/clock.h"
 #include "queue/base/json.h"
 
-#define TOP  10
-#define BINS 15
+#define TOP            10
+#define DOCUMENT_BYTES (64u << 20)
+#define NAME_BYTES     600 /* of a passage's name */
+#define BINS           15
 
 struct bins {
     double count[BINS], confidence[BINS], right[BINS];
@@ -27,32 +31,84 @@ struct run {
     struct bins bins;
     int64_t query_us;
     size_t asked;
+    uint64_t chunks;
 };
 
-/* One document as one chunk, as a question-and-answer pair is. */
+/* Indexes one chunk. */
+static enum err chunk_index(struct run *run, const json_t *doc, const struct kb_chunk *chunk)
+{
+    struct kb_bag bag;
+
+    kb_bag_init(&bag);
+    kb_document_bag(doc, chunk, &bag);
+    bool added = kb_index_add(run->set.index, &bag, ++run->chunks, chunk->document_id, chunk->ordinal);
+    kb_bag_fini(&bag);
+    return added ? ERR_OK : ERR_LIMIT;
+}
+
+/* Indexes a line as a document of its type; without one it is a single chunk, as a question-and-answer pair
+ * is. */
+static enum err document_index(struct run *run, json_t *line, struct arena *arena)
+{
+    struct kb_chunk whole = {.document_id = jx_str(line, "id"),
+                             .title = jx_str_or(line, "title", ""),
+                             .text = jx_str_or(line, "text", "")};
+    struct kb_chunk *chunks = &whole;
+    size_t count = 1;
+    enum err rc = ERR_OK;
+
+    if (jx_str(line, "doc_type") != NULL) {
+        jx_set_str(line, "content", whole.text);
+        rc = kb_document_chunks(line, arena, &chunks, &count);
+    }
+    for (size_t i = 0; i < count && rc == ERR_OK; i++) {
+        rc = chunk_index(run, line, &chunks[i]);
+    }
+    return rc;
+}
+
+/* One line of the corpus. */
 static enum err corpus_take(json_t *line, void *arg)
 {
     struct run *run = arg;
-    struct kb_bag bag;
-    const char *title = jx_str_or(line, "title", ""), *text = jx_str_or(line, "text", "");
-    const char *id = jx_str(line, "id");
-    json_t *phrasings = jx_arr(line, "phrasings");
 
-    if (id == NULL) {
+    if (jx_str(line, "id") == NULL) {
         return ERR_INVALID;
     }
-    kb_bag_init(&bag);
-    kb_bag_add(&bag, title, strlen(title), KB_TITLE_WEIGHT);
-    kb_bag_add(&bag, text, strlen(text), 1);
-    for (size_t i = 0; i < json_array_size(phrasings); i++) {
-        const char *phrasing = json_string_value(json_array_get(phrasings, i));
-        if (phrasing != NULL) {
-            kb_bag_add(&bag, phrasing, strlen(phrasing), 1);
+    run->result->documents++;
+    struct arena *arena = arena_new(DOCUMENT_BYTES);
+    enum err rc = document_index(run, line, arena);
+    arena_free(arena);
+    return rc;
+}
+
+/* The grade of a hit: of its document, or of its passage where the judgement names one ("returns#2"). */
+static int hit_grade(const struct run *run, const struct kb_judged *judged, const struct kb_rank_hit *hit)
+{
+    const char *document = kb_index_document(run->set.index, hit->slot);
+    char passage[NAME_BYTES];
+
+    snprintf(passage, sizeof passage, "%s#%" PRIu32, document, run->set.index->slots[hit->slot].ordinal);
+    int grade = kb_judged_grade(judged, document);
+    return grade > 0 ? grade : kb_judged_grade(judged, passage);
+}
+
+/* Leaves the best passage of each document. */
+static void documents_once(const struct kb_index *index, struct kb_ranking *ranking)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < ranking->count; i++) {
+        uint32_t document = index->slots[ranking->hits[i].slot].document;
+        size_t at = 0;
+        while (at < kept && index->slots[ranking->hits[at].slot].document != document) {
+            at++;
+        }
+        if (at == kept) {
+            ranking->hits[kept++] = ranking->hits[i];
         }
     }
-    bool added = kb_index_add(run->set.index, &bag, ++run->result->documents, id, 0);
-    kb_bag_fini(&bag);
-    return added ? ERR_OK : ERR_LIMIT;
+    ranking->count = kept;
 }
 
 /* Gain of a ranking against the judgements of one query: nDCG, recall, reciprocal rank, first. */
@@ -62,7 +118,7 @@ static void rank_judge(struct run *run, const struct kb_judged *judged, const st
     double gain = 0, ideal = 0, found = 0, reciprocal = 0;
 
     for (size_t i = 0; i < ranking->count && i < TOP; i++) {
-        int grade = kb_judged_grade(judged, kb_index_document(run->set.index, ranking->hits[i].slot));
+        int grade = hit_grade(run, judged, &ranking->hits[i]);
         gain += (exp2(grade) - 1) / log2((double)i + 2);
         found += grade > 0;
         reciprocal = grade > 0 && reciprocal == 0 ? 1.0 / (double)(i + 1) : reciprocal;
@@ -130,10 +186,10 @@ static enum err query_take(json_t *line, void *arg)
     double confidence = ranking.count > 0 ? kb_confidence(ranking.signals) : 0;
     run->query_us += clock_mono_us() - start;
     run->asked++;
+    documents_once(index, &ranking);
 
     const struct kb_judged *judged = kb_eval_judged(&run->set, id);
-    bool correct = judged != NULL && ranking.count > 0 &&
-                   kb_judged_grade(judged, kb_index_document(index, ranking.hits[0].slot)) > 0;
+    bool correct = judged != NULL && ranking.count > 0 && hit_grade(run, judged, &ranking.hits[0]) > 0;
     bool answer = ranking.count > 0 && confidence >= run->options->threshold;
     if (judged != NULL) {
         rank_judge(run, judged, &ranking);

@@ -1,8 +1,9 @@
 /* eval.h: how good the search is on a folder of questions with known answers.
  *
- * The folder holds corpus.jsonl {"id", "title", "text", "phrasings"?}, queries.jsonl {"id", "text", "scope"?}
- * (scope "oos": nothing in the corpus answers it) and qrels.tsv (query, TAB, document, TAB, grade). Thread:
- * one at a time, off the loops: takes seconds. */
+ * The folder holds corpus.jsonl {"id", "title", "text", "phrasings"?, "doc_type"?}, queries.jsonl {"id",
+ * "text", "scope"?} (scope "oos": nothing in the corpus answers it) and qrels.tsv (query, TAB, document, TAB,
+ * grade). A document with a doc_type is split as a pushed one is, and a judgement may name its passage
+ * ("returns#2"). Thread: one at a time, off the loops: takes seconds. */
 #ifndef CHASQUI_KB_EVAL_H
 #define CHASQUI_KB_EVAL_H
 

@@ -39,6 +39,8 @@ void kb_index_free(struct kb_index *index)
     free(index->words);
     free(index->masks);
     free(index->word_table);
+    free(index->alike_heads);
+    free(index->alike_next);
     free(index->texts);
     free(index->word_grams);
     free(index->grams);
@@ -129,6 +131,42 @@ uint32_t kb_index_gram(const struct kb_index *index, uint64_t key)
     return index->gram_table_size == 0 ? 0 : index->gram_table[gram_place(index, key)];
 }
 
+/* The list of words with the same beginning, in a table of size places; SIZE_MAX for a word that is too
+ * short. */
+static size_t alike_place(const char *word, size_t len, size_t size)
+{
+    size_t at = 0;
+
+    for (int i = 0; i < KB_ALIKE_CPS; i++) {
+        int32_t cp;
+        if (at >= len) {
+            return SIZE_MAX;
+        }
+        at += kb_cp_next(word + at, len - at, &cp);
+    }
+    return kb_word_hash(word, at) & (size - 1);
+}
+
+uint32_t kb_index_alike(const struct kb_index *index, const char *word, size_t len)
+{
+    size_t place = index->word_table_size == 0 ? SIZE_MAX : alike_place(word, len, index->word_table_size);
+
+    return place == SIZE_MAX ? 0 : index->alike_heads[place];
+}
+
+/* Puts a word into the list of its beginning. */
+static void alike_add(struct kb_index *index, size_t position)
+{
+    const struct kb_vocable *v = &index->words[position];
+    size_t place = alike_place(index->texts + v->text, v->len, index->word_table_size);
+
+    index->alike_next[position] = 0;
+    if (place != SIZE_MAX) {
+        index->alike_next[position] = index->alike_heads[place];
+        index->alike_heads[place] = (uint32_t)(position + 1);
+    }
+}
+
 /* Doubles the word table when it is half full. */
 static void word_table_grow(struct kb_index *index)
 {
@@ -137,7 +175,9 @@ static void word_table_grow(struct kb_index *index)
     }
     size_t size = index->word_table_size == 0 ? TABLE_FIRST : index->word_table_size * 2;
     free(index->word_table);
+    free(index->alike_heads);
     index->word_table = xcalloc(size, sizeof *index->word_table);
+    index->alike_heads = xcalloc(size, sizeof *index->alike_heads);
     index->word_table_size = size;
     for (size_t i = 0; i < index->word_count; i++) {
         size_t at = index->words[i].hash & (size - 1);
@@ -145,6 +185,7 @@ static void word_table_grow(struct kb_index *index)
             at = (at + 1) & (size - 1);
         }
         index->word_table[at] = (uint32_t)(i + 1);
+        alike_add(index, i);
     }
 }
 
@@ -228,6 +269,8 @@ static uint32_t word_intern(struct kb_index *index, const char *word, size_t len
     }
     size_t room = index->word_room;
     index->words = grown(index->words, &room, index->word_count + 1, sizeof *index->words);
+    room = index->word_room;
+    index->alike_next = grown(index->alike_next, &room, index->word_count + 1, sizeof *index->alike_next);
     index->masks = grown(index->masks, &index->word_room, index->word_count + 1, sizeof *index->masks);
     index->texts = grown(index->texts, &index->texts_room, index->texts_len + len, 1);
     memcpy(index->texts + index->texts_len, word, len);
@@ -235,6 +278,7 @@ static uint32_t word_intern(struct kb_index *index, const char *word, size_t len
         (struct kb_vocable){.text = (uint32_t)index->texts_len, .hash = hash, .len = (uint16_t)len};
     index->texts_len += len;
     index->word_table[at] = (uint32_t)++index->word_count;
+    alike_add(index, index->word_count - 1);
     word_describe(index, index->word_count - 1);
     return (uint32_t)index->word_count - 1;
 }
@@ -374,8 +418,9 @@ const char *kb_index_document(const struct kb_index *index, size_t slot)
 
 size_t kb_index_bytes(const struct kb_index *index)
 {
-    return sizeof *index + index->word_room * (sizeof *index->words + sizeof *index->masks) +
-           index->word_table_size * sizeof(uint32_t) + index->texts_room +
+    return sizeof *index +
+           index->word_room * (sizeof *index->words + sizeof *index->masks + sizeof(uint32_t)) +
+           index->word_table_size * 2 * sizeof(uint32_t) + index->texts_room +
            index->word_grams_room * sizeof(uint32_t) +
            index->gram_room * (sizeof *index->grams + sizeof *index->gram_counts) +
            index->gram_table_size * sizeof(uint32_t) +

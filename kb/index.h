@@ -54,6 +54,8 @@ struct kb_index {
     size_t word_count, word_room;
     uint32_t *word_table; /* by hash, positions + 1 */
     size_t word_table_size;
+    uint32_t *alike_heads; /* by hash of a word's beginning, as many as word_table: positions + 1 */
+    uint32_t *alike_next;  /* of word i: the next one in its list, position + 1 */
     char *texts;
     size_t texts_len, texts_room;
     uint32_t *word_grams;
@@ -88,6 +90,11 @@ void kb_index_remove(struct kb_index *index, const struct kb_bag *bag, uint64_t 
 
 /* Position + 1, or 0 if the index does not have it. */
 uint32_t kb_index_word(const struct kb_index *index, const char *word, size_t len, uint32_t hash);
+/* The first of the words that begin like this one (KB_ALIKE_CPS code points; the list may hold others),
+ * position
+ * + 1; the others follow in index->alike_next. 0: none, or the word is too short. */
+#define KB_ALIKE_CPS 3
+uint32_t kb_index_alike(const struct kb_index *index, const char *word, size_t len);
 uint32_t kb_index_gram(const struct kb_index *index, uint64_t key);
 const char *kb_index_document(const struct kb_index *index, size_t slot);
 static inline bool kb_index_dead(const struct kb_index *index, size_t slot)

@@ -5,7 +5,8 @@
 
 #include "kb/rank_int.h"
 
-#define WORD_SHARE 1.7 /* of a chunk that has all of the question's words, grams being 1 */
+#define SMALL      60.0 /* chunks of a knowledge base half way between small and large */
+#define WORD_SHARE 1.7  /* of a chunk that has all of the question's words, grams being 1 */
 
 struct kb_ranker *kb_ranker_new(void)
 {
@@ -22,10 +23,13 @@ void kb_ranker_free(struct kb_ranker *r)
     }
     kb_bag_fini(&r->bag);
     free(r->terms);
+    free(r->stops);
     free(r->words);
     free(r->grams);
     free(r->sums);
     free(r->previous);
+    free(r->counts);
+    free(r->touched);
     free(r);
 }
 
@@ -39,11 +43,15 @@ static void make_room(struct kb_ranker *r)
     free(r->grams);
     free(r->sums);
     free(r->previous);
+    free(r->counts);
+    free(r->touched);
     r->room = r->slots + r->slots / 4;
     r->words = xmalloc(r->room * sizeof *r->words);
     r->grams = xmalloc(r->room * sizeof *r->grams);
     r->sums = xmalloc(r->room * sizeof *r->sums);
     r->previous = xmalloc(r->room * sizeof *r->previous);
+    r->counts = xcalloc(r->room, sizeof *r->counts);
+    r->touched = xmalloc(r->room * sizeof *r->touched);
 }
 
 /* Takes the indexes of a question and their common statistics. */
@@ -141,9 +149,9 @@ static size_t offset_of(const struct kb_ranker *r, const struct kb_rank_hit *hit
 }
 
 /* True if the chunk holds the word. */
-static bool holds(const struct kb_index *index, uint32_t slot, const char *word, const struct kb_bag_word *w)
+static bool holds(const struct kb_index *index, uint32_t slot, const struct kb_match *m)
 {
-    uint32_t position = kb_index_word(index, word, w->len, w->hash);
+    uint32_t position = kb_index_word(index, m->text, m->len, m->hash);
 
     if (position == 0) {
         return false;
@@ -162,23 +170,71 @@ static bool holds(const struct kb_index *index, uint32_t slot, const char *word,
     return low < p->count && at[low] >> 8 == slot;
 }
 
-/* Coverage, unknown share and length: the signals of the question's words. */
-static void signals_words(const struct kb_ranker *r, const struct kb_rank_hit *top, double *signals)
+/* How well the chunk meets a word of the question: 1 has it, less for a form of it or a near word, 0 not at
+ * all.
+ */
+static double met(const struct kb_ranker *r, const struct kb_rank_hit *hit, const struct kb_term *term,
+                  double *change)
 {
-    double all = 0, covered = 0, unknown = 0;
+    double best = 0;
 
-    for (size_t i = 0; i < r->bag.count; i++) {
-        const struct kb_bag_word *w = &r->bag.words[i];
-        double mass = r->terms[i].idf * w->count;
-        all += mass;
-        unknown += r->terms[i].unknown ? w->count : 0;
-        if (!r->terms[i].unknown && holds(r->indexes[top->index], top->slot, kb_bag_text(&r->bag, w), w)) {
-            covered += mass;
+    *change = 0;
+    for (size_t i = 0; i < term->match_count; i++) {
+        const struct kb_match *m = &term->matches[i];
+        if (m->factor > best && holds(r->indexes[hit->index], hit->slot, m)) {
+            best = m->factor;
+            *change = m->change;
         }
     }
-    signals[KB_SIGNAL_COVERAGE] = all > 0 ? covered / all : 0;
-    signals[KB_SIGNAL_UNKNOWN] = r->bag.total > 0 ? unknown / (double)r->bag.total : 0;
+    return best;
+}
+
+/* What the words of a question add up to, weighted by their information. */
+struct tally {
+    double all, covered, unknown;         /* of every word */
+    double matter, met, missing, changed; /* of words other than stop words */
+    double words, unmet;                  /* how many of those */
+};
+
+/* Counts one word of the question. */
+static void tally_add(struct tally *t, const struct kb_term *term, double count, double credit, double change)
+{
+    double mass = term->idf * count;
+
+    t->all += mass;
+    t->covered += credit >= 1 ? mass : 0;
+    t->unknown += term->unknown ? count : 0;
+    if (term->stop) {
+        return;
+    }
+    t->matter += mass;
+    t->met += mass * credit;
+    t->changed += mass * change;
+    t->missing += term->match_count == 0 ? mass : 0;
+    t->words++;
+    t->unmet += credit <= 0;
+}
+
+/* The signals of the question's words. */
+static void signals_words(const struct kb_ranker *r, const struct kb_rank_hit *top, double *signals)
+{
+    struct tally t = {0};
+
+    for (size_t i = 0; i < r->bag.count; i++) {
+        double change;
+        double credit = met(r, top, &r->terms[i], &change);
+        tally_add(&t, &r->terms[i], r->bag.words[i].count, credit, change);
+    }
+    signals[KB_SIGNAL_COVERAGE] = t.all > 0 ? t.covered / t.all : 0;
+    signals[KB_SIGNAL_UNKNOWN] = r->bag.total > 0 ? t.unknown / (double)r->bag.total : 0;
     signals[KB_SIGNAL_LENGTH] = log(1.0 + (double)r->bag.total);
+    signals[KB_SIGNAL_MATTER] = t.matter > 0 ? t.met / t.matter : 0;
+    signals[KB_SIGNAL_MISSING] = t.matter > 0 ? t.missing / t.matter : 0;
+    signals[KB_SIGNAL_CHANGED] = t.matter > 0 ? 4.0 * t.changed / t.matter : 0;
+    signals[KB_SIGNAL_GAP] = signals[KB_SIGNAL_MISSING] * signals[KB_SIGNAL_MISSING];
+    signals[KB_SIGNAL_UNMET] = log(1.0 + t.unmet);
+    signals[KB_SIGNAL_MATTERS] = log(1.0 + t.words);
+    signals[KB_SIGNAL_WHOLE] = t.words > 0 && t.unmet == 0;
 }
 
 /* True if two hits are of one document. */
@@ -232,11 +288,13 @@ static void signals_fill(const struct kb_ranker *r, struct kb_ranking *out)
 
     s[KB_SIGNAL_WORD_SHARE] = r->word_attainable > 0 ? r->words[at].score / r->word_attainable : 0;
     s[KB_SIGNAL_GRAM_SHARE] = r->gram_attainable > 0 ? r->grams[at].score / r->gram_attainable : 0;
-    double unit = log(1.0 + ((double)r->live + 0.5) / 0.5); /* what a word of one chunk tells in so many */
+    double unit = log(1.0 + ((double)r->live + KB_PRIOR_CHUNKS + 0.5) /
+                                0.5); /* what a word of one chunk tells in so many */
     s[KB_SIGNAL_WORD_SCORE] = log(1.0 + r->words[at].score / unit);
     s[KB_SIGNAL_GRAM_SCORE] = log(1.0 + r->grams[at].score / unit);
     s[KB_SIGNAL_AGREEMENT] = (r->word_max > 0 ? r->words[at].score / r->word_max : 0) +
                              (r->gram_max > 0 ? r->grams[at].score / r->gram_max : 0);
+    s[KB_SIGNAL_SMALLNESS] = SMALL / (SMALL + (double)r->live);
     signals_words(r, &out->hits[0], s);
     signals_margins(r, out, s);
 }

@@ -16,19 +16,28 @@
 #define KB_RANK_MAX 50
 
 /* What confidence is computed from; all of the first hit against the question. */
-#define KB_SIGNALS(X)                                                                 \
-    X(WORD_SHARE, "word score by the best a chunk could have")                        \
-    X(GRAM_SHARE, "gram score by the best a chunk could have")                        \
-    X(WORD_SCORE, "log of 1 + word score, in units of the rarest word's information") \
-    X(GRAM_SCORE, "the same for grams")                                               \
-    X(MARGIN, "distance to the next document's score, by the score")                  \
-    X(MARGIN_WORDS, "the same for words alone")                                       \
-    X(MARGIN_GRAMS, "the same for grams alone")                                       \
-    X(CROWD, "distance to the mean of the four documents that follow")                \
-    X(COVERAGE, "share of the question's information that the chunk's words cover")   \
-    X(UNKNOWN, "share of the question's words that no chunk has")                     \
-    X(LENGTH, "log of 1 + words of the question")                                     \
-    X(AGREEMENT, "how near the first hit is to the top of both scores")
+#define KB_SIGNALS(X)                                                                                      \
+    X(WORD_SHARE, "word score by the best a chunk could have")                                             \
+    X(GRAM_SHARE, "gram score by the best a chunk could have")                                             \
+    X(WORD_SCORE, "log of 1 + word score, in units of the rarest word's information")                      \
+    X(GRAM_SCORE, "the same for grams")                                                                    \
+    X(MARGIN, "distance to the next document's score, by the score")                                       \
+    X(MARGIN_WORDS, "the same for words alone")                                                            \
+    X(MARGIN_GRAMS, "the same for grams alone")                                                            \
+    X(CROWD, "distance to the mean of the four documents that follow")                                     \
+    X(COVERAGE, "share of the question's information that the chunk's words cover")                        \
+    X(UNKNOWN, "share of the question's words that no chunk has")                                          \
+    X(LENGTH, "log of 1 + words of the question")                                                          \
+    X(AGREEMENT, "how near the first hit is to the top of both scores")                                    \
+    X(MATTER, "share of the information of words other than stop words that the chunk has in any form")    \
+    X(MISSING, "the same share of those that no chunk has in any form, nor a near one")                    \
+    X(UNMET, "log of 1 + words other than stop words that the chunk has in no form")                       \
+    X(MATTERS, "log of 1 + words other than stop words")                                                   \
+    X(WHOLE, "1 if the chunk has every word other than stop words, in some form")                          \
+    X(CHANGED,                                                                                             \
+      "the same share of those that the chunk has only as a near word, by four times the letters changed") \
+    X(GAP, "MISSING, squared")                                                                             \
+    X(SMALLNESS, "near 1 for a handful of chunks, near 0 for thousands")
 enum kb_signal {
 #define X(symbol, text) KB_SIGNAL_##symbol,
     KB_SIGNALS(X)

@@ -4,11 +4,24 @@
 
 #include "kb/rank.h"
 
+#define KB_PRIOR_CHUNKS 60.0 /* chunks imagined beside the real ones, see score.c */
+#define KB_MATCHES_MAX  9    /* a word itself, its forms, its near words */
+
+/* A word of the vocabulary that a word of the question may stand for. */
+struct kb_match {
+    const char *text; /* inside one of the indexes */
+    uint32_t hash;
+    uint16_t len;
+    float factor; /* what it counts, the word itself being 1 */
+    float change; /* letters changed by all letters where the word is only a near one, else 0 */
+};
+
 /* A word of the question. */
 struct kb_term {
-    uint32_t word; /* in the bag */
-    double idf;    /* of a word nobody wrote: the largest there is */
-    bool unknown;
+    double idf; /* of a word nobody wrote: the largest there is */
+    bool unknown, stop;
+    size_t match_count;
+    struct kb_match matches[KB_MATCHES_MAX];
 };
 
 /* A chunk's score beside what its length does to it: one line of the processor's cache for each posting. */
@@ -26,10 +39,15 @@ struct kb_ranker {
 
     struct kb_bag bag; /* the text being scored */
     struct kb_term *terms;
+    bool *stops; /* of each term */
     size_t term_room;
+    unsigned languages; /* of the question, as stopwords.h has them */
 
     struct kb_cell *words, *grams; /* by slot, index after index */
     float *sums, *previous;
+    float *counts;     /* of one word with its forms, all zero in between */
+    uint32_t *touched; /* slots where it is not */
+    size_t touched_count;
     size_t room;
     float word_max, gram_max;
     double word_attainable, gram_attainable; /* the most any chunk could have */

@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kb/forms.h"
 #include "kb/rank_int.h"
 #include "kb/spell.h"
+#include "kb/stopwords.h"
 #include "queue/base/codec.h"
 
 #define K1_WORDS    1.5 /* how slowly a repeated word stops counting */
@@ -12,14 +14,21 @@
 #define B           0.75
 #define FACTOR_NEAR 0.8 /* weight of a replacement at distance 1 */
 #define FACTOR_FAR  0.5 /* at distance 2 */
+#define FACTOR_FORM 0.5 /* of another form beside the word itself; times how alike they are */
+#define PRIOR_STOP  0.5 /* share of the imagined chunks (KB_PRIOR_CHUNKS) that hold a stop word */
 #define QUERY_GRAMS 4096
 #define QUERY_BYTES 2048 /* of a text are scored; the rest of a longer one is not looked at */
 #define GUESSED_MAX 16   /* unknown words of a question that are corrected */
 
-/* Inverse document frequency; never negative. */
-static double idf_of(const struct kb_ranker *r, uint64_t live)
+/* Inverse document frequency, never negative, as if the collections had KB_PRIOR_CHUNKS chunks more, of which
+ * a stop word is in PRIOR_STOP and any other word in none: in a handful of chunks counting alone says little.
+ */
+static double idf_of(const struct kb_ranker *r, uint64_t live, bool stop)
 {
-    return log(1.0 + ((double)r->live - (double)live + 0.5) / ((double)live + 0.5));
+    double all = (double)r->live + KB_PRIOR_CHUNKS,
+           with = (double)live + (stop ? PRIOR_STOP * KB_PRIOR_CHUNKS : 0);
+
+    return log(1.0 + (all - with + 0.5) / (with + 0.5));
 }
 
 /* Adds weight * saturated count to the score of every slot in the list. */
@@ -62,70 +71,172 @@ static void word_score(struct kb_ranker *r, const char *word, size_t len, uint32
     }
 }
 
-/* Scores the neighbours of a word that nobody wrote; returns the most a chunk could get for one, or a
- * negative number if there is none. */
-static double unknown_score(struct kb_ranker *r, const struct kb_bag_word *w)
+/* Notes that a term may stand for a word of the vocabulary; false if it has that one, or too many. */
+static bool match_add(struct kb_term *term, const char *text, size_t len, uint32_t hash, double factor,
+                      double change)
+{
+    for (size_t i = 0; i < term->match_count; i++) {
+        if (term->matches[i].len == len && memcmp(term->matches[i].text, text, len) == 0) {
+            return false;
+        }
+    }
+    if (term->match_count == KB_MATCHES_MAX) {
+        return false;
+    }
+    term->matches[term->match_count++] =
+        (struct kb_match){text, hash, (uint16_t)len, (float)factor, (float)change};
+    return true;
+}
+
+/* Adds a match's counts to those of its term, slot by slot. */
+static void match_count(struct kb_ranker *r, const struct kb_match *m)
+{
+    uint32_t offset = 0;
+
+    for (size_t i = 0; i < r->index_count; i++) {
+        const struct kb_index *index = r->indexes[i];
+        uint32_t position = kb_index_word(index, m->text, m->len, m->hash);
+        const struct kb_postings *p = position == 0 ? NULL : &index->words[position - 1].postings;
+        const uint32_t *at = p == NULL ? NULL : kb_postings_at(p);
+        for (uint32_t k = 0; p != NULL && k < p->count; k++) {
+            uint32_t slot = offset + (at[k] >> 8);
+            if (r->counts[slot] == 0) {
+                r->touched[r->touched_count++] = slot;
+            }
+            r->counts[slot] += m->factor * (float)(at[k] & 255u);
+        }
+        offset += (uint32_t)index->slot_count;
+    }
+}
+
+/* Scores a word with its forms as if they were one word. */
+static void merged_score(struct kb_ranker *r, struct kb_term *term, double weight)
+{
+    float gain = (float)(weight * (K1_WORDS + 1.0));
+
+    for (size_t i = 0; i < term->match_count; i++) {
+        match_count(r, &term->matches[i]);
+    }
+    for (size_t i = 0; i < r->touched_count; i++) {
+        struct kb_cell *cell = &r->words[r->touched[i]];
+        float count = r->counts[r->touched[i]];
+        cell->score += gain * count / (count + cell->norm);
+        r->counts[r->touched[i]] = 0;
+    }
+    r->touched_count = 0;
+}
+
+/* Scores a word that is in the vocabulary. */
+static void known_score(struct kb_ranker *r, const struct kb_bag_word *w, struct kb_term *term)
+{
+    const char *text = kb_bag_text(&r->bag, w);
+    struct kb_form forms[KB_FORMS_MAX];
+    size_t count = term->stop ? 0 : kb_forms(r->indexes, r->index_count, text, w->len, r->languages, forms);
+
+    match_add(term, text, w->len, w->hash, 1, 0);
+    for (size_t i = 0; i < count; i++) {
+        match_add(term, forms[i].text, forms[i].len, forms[i].hash, FACTOR_FORM * forms[i].likeness, 0);
+    }
+    if (term->match_count > 1) {
+        merged_score(r, term, w->count * term->idf);
+    } else {
+        word_score(r, text, w->len, w->hash, w->count * term->idf);
+    }
+}
+
+/* Scores the forms and the neighbours of a word that nobody wrote; returns the most a chunk could get for
+ * one, or a negative number if there is none. */
+static double unknown_score(struct kb_ranker *r, const struct kb_bag_word *w, struct kb_term *term)
 {
     struct kb_guess guesses[KB_SPELL_MAX];
-    size_t count = kb_spell(r->indexes, r->index_count, kb_bag_text(&r->bag, w), w->len, guesses);
+    struct kb_form forms[KB_FORMS_MAX];
+    const char *text = kb_bag_text(&r->bag, w);
     double most = -1;
 
+    size_t count = term->stop ? 0 : kb_forms(r->indexes, r->index_count, text, w->len, r->languages, forms);
+    for (size_t i = 0; i < count; i++) {
+        match_add(term, forms[i].text, forms[i].len, forms[i].hash, forms[i].likeness, 0);
+    }
+    count = kb_spell(r->indexes, r->index_count, text, w->len, guesses);
     for (size_t i = 0; i < count; i++) {
         double factor = guesses[i].distance == 1 ? FACTOR_NEAR : FACTOR_FAR;
-        double weight = w->count * factor * idf_of(r, guesses[i].live);
-        word_score(r, guesses[i].text, guesses[i].len, guesses[i].hash, weight);
+        match_add(term, guesses[i].text, guesses[i].len, guesses[i].hash, factor,
+                  (double)guesses[i].distance / (double)guesses[i].letters);
+    }
+    for (size_t i = 0; i < term->match_count; i++) {
+        const struct kb_match *m = &term->matches[i];
+        double idf = idf_of(r, word_live(r, m->text, m->len, m->hash), term->stop);
+        double weight = w->count * m->factor * idf;
+        word_score(r, m->text, m->len, m->hash, weight);
         most = weight > most ? weight : most;
     }
     return most * (K1_WORDS + 1.0);
 }
 
-/* Scores every word of the bag and notes what each was worth. */
-static void words_score(struct kb_ranker *r)
+/* Makes room for the bag's terms. */
+static void terms_room(struct kb_ranker *r)
 {
     if (r->bag.count > r->term_room) {
         r->term_room = r->bag.count * 2;
         r->terms = xrealloc(r->terms, r->term_room * sizeof *r->terms);
+        r->stops = xrealloc(r->stops, r->term_room * sizeof *r->stops);
     }
+}
+
+/* Scores every word of the bag and notes what each was worth. */
+static void words_score(struct kb_ranker *r)
+{
     unsigned unknown = 0;
+
+    terms_room(r);
+    r->languages = kb_stopwords(&r->bag, r->stops);
     r->word_attainable = r->word_reach = 0;
     for (size_t i = 0; i < r->bag.count; i++) {
         const struct kb_bag_word *w = &r->bag.words[i];
-        const char *text = kb_bag_text(&r->bag, w);
-        uint64_t live = word_live(r, text, w->len, w->hash);
-        r->terms[i] = (struct kb_term){(uint32_t)i, idf_of(r, live), live == 0};
-        double most = w->count * r->terms[i].idf * (K1_WORDS + 1.0), guessed = -1;
+        struct kb_term *term = &r->terms[i];
+        uint64_t live = word_live(r, kb_bag_text(&r->bag, w), w->len, w->hash);
+        *term =
+            (struct kb_term){.idf = idf_of(r, live, r->stops[i]), .unknown = live == 0, .stop = r->stops[i]};
+        double most = w->count * term->idf * (K1_WORDS + 1.0), guessed = -1;
         if (live == 0) {
-            guessed = unknown++ < GUESSED_MAX ? unknown_score(r, w) : -1;
+            guessed = unknown++ < GUESSED_MAX ? unknown_score(r, w, term) : -1;
         } else {
-            word_score(r, text, w->len, w->hash, w->count * r->terms[i].idf);
+            known_score(r, w, term);
         }
         r->word_attainable += most;
         r->word_reach += guessed >= 0 ? guessed : most;
     }
 }
 
-static int key_order(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+/* A gram of the question; stop: only its stop words have it. */
+struct asked_gram {
+    uint64_t key;
+    bool stop;
+};
 
-    return (x > y) - (x < y);
+/* By key, those of other words before those of stop words. */
+static int gram_order(const void *a, const void *b)
+{
+    const struct asked_gram *x = a, *y = b;
+
+    return x->key != y->key ? (x->key > y->key) - (x->key < y->key) : x->stop - y->stop;
 }
 
 /* Scores one gram of the question. */
-static void gram_score(struct kb_ranker *r, uint64_t key)
+static void gram_score(struct kb_ranker *r, const struct asked_gram *gram)
 {
     uint64_t live = 0;
     struct kb_cell *cells = r->grams;
 
     for (size_t i = 0; i < r->index_count; i++) {
-        uint32_t position = kb_index_gram(r->indexes[i], key);
+        uint32_t position = kb_index_gram(r->indexes[i], gram->key);
         live += position == 0 ? 0 : r->indexes[i]->grams[position - 1].live;
     }
-    double weight = idf_of(r, live);
+    double weight = idf_of(r, live, gram->stop);
     r->gram_attainable += weight * (K1_GRAMS + 1.0);
     for (size_t i = 0; i < r->index_count && live > 0; i++) {
         const struct kb_index *index = r->indexes[i];
-        uint32_t position = kb_index_gram(index, key);
+        uint32_t position = kb_index_gram(index, gram->key);
         if (position != 0) {
             postings_score(cells, &index->grams[position - 1].postings, weight, K1_GRAMS);
         }
@@ -136,20 +247,24 @@ static void gram_score(struct kb_ranker *r, uint64_t key)
 /* Scores the grams of every word of the bag, each once however often the question has it. */
 static void grams_score(struct kb_ranker *r)
 {
-    uint64_t keys[QUERY_GRAMS];
+    struct asked_gram grams[QUERY_GRAMS];
+    uint64_t keys[KB_WORD_GRAMS];
     size_t count = 0;
 
     for (size_t i = 0; i < r->bag.count && count + KB_WORD_GRAMS <= QUERY_GRAMS; i++) {
         const struct kb_bag_word *w = &r->bag.words[i];
-        count += kb_word_grams(kb_bag_text(&r->bag, w), w->len, keys + count);
+        size_t more = kb_word_grams(kb_bag_text(&r->bag, w), w->len, keys);
+        for (size_t k = 0; k < more; k++) {
+            grams[count++] = (struct asked_gram){keys[k], r->stops[i]};
+        }
     }
     if (count > 1) {
-        qsort(keys, count, sizeof *keys, key_order);
+        qsort(grams, count, sizeof *grams, gram_order);
     }
     r->gram_attainable = 0;
     for (size_t i = 0; i < count; i++) {
-        if (i == 0 || keys[i] != keys[i - 1]) {
-            gram_score(r, keys[i]);
+        if (i == 0 || grams[i].key != grams[i - 1].key) {
+            gram_score(r, &grams[i]);
         }
     }
 }

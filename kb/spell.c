@@ -137,7 +137,7 @@ static unsigned distance_of(const struct kb_index *index, size_t i, const struct
     const struct kb_vocable *v = &index->words[i];
     int32_t cps[KB_WORD_CPS];
 
-    if (v->live == 0 || v->cps + w->max < w->count || v->cps > w->count + w->max) {
+    if (v->live == 0 || v->cps < LETTERS_MIN || v->cps + w->max < w->count || v->cps > w->count + w->max) {
         return w->max + 1;
     }
     size_t count = kb_word_cps(index->texts + v->text, v->len, cps);
@@ -173,7 +173,7 @@ static size_t index_spell(const struct kb_index *const *indexes, size_t count, c
             continue;
         }
         const struct kb_vocable *v = &index->words[i];
-        struct kb_guess guess = {index->texts + v->text, v->len, v->hash, distance, 0};
+        struct kb_guess guess = {index->texts + v->text, v->len, v->hash, distance, (unsigned)w->count, 0};
         guess.live = live_of(indexes, count, &guess);
         found = guess_insert(guesses, found, &guess);
     }

@@ -18,6 +18,7 @@ struct kb_guess {
     size_t len;
     uint32_t hash;
     unsigned distance; /* 1 or 2 */
+    unsigned letters;  /* of the word asked for */
     uint64_t live;     /* chunks that hold it, in all indexes */
 };
 /* The nearest words: distance 1 for up to five letters, 2 above; nearest first, then the more common. Returns

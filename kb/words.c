@@ -84,6 +84,11 @@ static size_t table_place(const struct kb_bag *bag, const char *word, size_t len
     return at;
 }
 
+uint32_t kb_bag_find(const struct kb_bag *bag, const char *word, size_t len, uint32_t hash)
+{
+    return bag->table_size == 0 ? 0 : bag->table[table_place(bag, word, len, hash)];
+}
+
 /* Appends a word that the bag does not have; false when the bag is full. */
 static bool word_append(struct kb_bag *bag, const char *word, size_t len, uint32_t hash)
 {

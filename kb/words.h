@@ -15,6 +15,7 @@
 #define KB_WORD_CPS     48
 #define KB_WORD_BYTES   (4 * KB_WORD_CPS)
 #define KB_TITLE_WEIGHT 4           /* a word of the title counts as that many of the text */
+#define KB_PATH_WEIGHT  1           /* a word of the headings above it */
 #define KB_BAG_BYTES    (64u << 20) /* folded text one bag takes at most; the rest is not counted */
 
 struct kb_bag_word {
@@ -43,6 +44,8 @@ void kb_bag_reset(struct kb_bag *bag);
 void kb_bag_add(struct kb_bag *bag, const char *text, size_t len, unsigned weight);
 /* One word that is folded already. */
 void kb_bag_add_word(struct kb_bag *bag, const char *word, size_t len, unsigned weight);
+/* Position + 1, or 0 if the bag does not have it. */
+uint32_t kb_bag_find(const struct kb_bag *bag, const char *word, size_t len, uint32_t hash);
 const char *kb_bag_text(const struct kb_bag *bag, const struct kb_bag_word *word);
 
 uint32_t kb_word_hash(const char *word, size_t len);
