@@ -23,6 +23,7 @@
 #include "bridge/http/http.h"
 #include "channels/channel.h"
 #include "kb/kb.h"
+#include "queue/base/blob.h"
 #include "queue/base/clock.h"
 #include "queue/base/crypto.h"
 #include "queue/base/log.h"
@@ -116,6 +117,9 @@ static int open_master_key(void)
 /* Store and knowledge index. */
 static int open_state(struct app *app)
 {
+    char *blobs = serve_path("blobs");
+    blob_root(blobs);
+    free(blobs);
     char *uri = xasprintf("lmdb:%s/store", app->data_dir);
     enum err rc = store_open(uri, (uint64_t)option_int(OPT_MAP_SIZE), (unsigned)option_int(OPT_STORE_BACKLOG), &app->store);
     free(uri);

@@ -53,6 +53,17 @@ struct send_call {
     const json_t *channel, *contact, *conversation, *message; /* borrowed until done */
 };
 
+/* A media file that was fetched, or why it was not. Texts and bytes are good until the callback returns. */
+enum media_outcome { MEDIA_HERE, MEDIA_LATER, MEDIA_GONE };
+struct media_result {
+    enum media_outcome outcome;
+    const void *data;
+    size_t size;
+    const char *type; /* what the platform says of it, "" if nothing */
+    const char *code, *detail;
+};
+typedef void (*media_done_fn)(const struct media_result *result, void *arg);
+
 /* One thing found in a platform's post. */
 enum inbound_kind {
     INBOUND_MESSAGE,
@@ -103,6 +114,8 @@ struct channel_ops {
      * cannot be told. */
     void (*receipt)(const struct send_call *call, const char *platform_id, bool typing, send_done_fn done,
                     void *arg);
+    /* Fetches a customer's media file by the platform's id. NULL: the platform has none. */
+    void (*fetch)(const struct send_call *call, const char *media_id, media_done_fn done, void *arg);
     /* Asks the platform whether the channel works: SEND_DELIVERED if so. NULL: it cannot be asked. */
     void (*probe)(const struct send_call *call, send_done_fn done, void *arg);
     /* Adds the text of a reply with Markdown turned into the platform's own marks. NULL: it reads Markdown or
@@ -132,8 +145,8 @@ enum err channel_get(struct snapshot *snap, const char *part, const char *id, js
                      uint64_t *rev) MUST_CHECK;
 /* The partition a channel id lives in (platform hooks know only the id). ERR_NOTFOUND. */
 enum err channel_partition(struct snapshot *snap, const char *id, char part[PARTITION_SIZE]) MUST_CHECK;
-/* Both of these for a post that names the channel by id, without parsing the record anew for each. New reference to a
- * record that others share: not to be changed. ERR_NOTFOUND. */
+/* Both of these for a post that names the channel by id, without parsing the record anew for each. New
+ * reference to a record that others share: not to be changed. ERR_NOTFOUND. */
 enum err channel_at_door(struct snapshot *snap, const char *id, char part[PARTITION_SIZE],
                          json_t **channel) MUST_CHECK;
 /* A new channel of the agent: checks and seals the fields of body (ERR_INVALID: field and why are set), adds

@@ -78,6 +78,13 @@ int64_t pace_take(const char *channel_id, const char *contact_id, int64_t now_ms
 /* Tests: forgets everything. */
 void pace_reset(void);
 
+/* ---- media.c ---- */
+/* The content of a received message with its file: where it holds a platform's media id, a KIND_FILE record
+ * and its job are added and the content names it as "file". New reference. */
+json_t *media_note(struct changes *cs, const char *part, const json_t *channel, const json_t *msg,
+                   const json_t *content);
+void media_run(struct job *job, void *arg);
+
 /* ---- job handlers ---- */
 void receipt_run(struct job *job, void *arg);
 void probe_run(struct job *job, void *arg);

@@ -244,6 +244,9 @@ static void received_add(struct receiving *r, struct message_received *out)
     }
     jx_set_time(r->conversation, "last_message_at", now);
     conversation_put(r->cs, r->part, r->conversation, r->rev);
+    if (jx_obj(msg, "content") != NULL) {
+        jx_set(msg, "content", media_note(r->cs, r->part, r->in->channel, msg, jx_obj(msg, "content")));
+    }
     changes_put(r->cs, KIND_MESSAGE, r->part, jx_str(msg, "id"), msg);
     message_event(r->cs, r->snap, r->part, "message.received", msg, r->contact);
     bool assigned = jx_str(r->conversation, "agent_id") != NULL;

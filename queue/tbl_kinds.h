@@ -33,6 +33,7 @@ KIND(KIND_SETTING,      20, "setting",      "",     false)
 KIND(KIND_QUARANTINE,   21, "quarantine",   "qua",  false) /* an item that could not be understood */
 KIND(KIND_ADDRESS,      22, "address",      "",     false) /* global: channel id -> {"part"}, for platform hooks */
 KIND(KIND_NOTICE,       23, "notice",       "ntc",  false) /* what a platform told besides messages and statuses */
+KIND(KIND_FILE,         24, "file",         "fil",  false) /* a media file, in or out; its bytes are a blob */
 #endif
 
 #ifdef INDEX

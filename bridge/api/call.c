@@ -189,7 +189,9 @@ void call_reply(struct call *c, int status, json_t *answer)
 void call_text(struct call *c, int status, const char *type, const char *data, size_t size)
 {
     c->type = type;
-    c->text = arena_strndup(c->arena, data, size);
+    char *copy = arena_alloc(c->arena, size + 1); /* bytes, which may hold zeros */
+    memcpy(copy, data, size);
+    c->text = copy;
     c->text_size = size;
     answer_with(c, status, NULL);
 }

@@ -77,6 +77,10 @@ ROUTE("POST", "/conversations/{conversation}/feedback/", ON_BOTH, "messages", BO
 ROUTE("POST", "/conversations/{conversation}/close/", ON_BOTH, "messages", BODY_JSON, SCHEMA_EMPTY, RATE_REQUEST, conversations_close, "Close a conversation")
 ROUTE("POST", "/conversations/{conversation}/read/", ON_BOTH, "messages", BODY_JSON, SCHEMA_EMPTY, RATE_REQUEST, conversations_read, "Note that a person has read a conversation")
 
+ROUTE("POST", "/files/", ON_BOTH, "messages", BODY_BULK, SCHEMA_NONE, RATE_REQUEST, files_upload, "Store a file to send: multipart field file, or the bytes themselves with ?name=")
+ROUTE("GET", "/files/{file}/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, files_show, "Download a file")
+ROUTE("GET", "/files/{file}/info/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, files_info, "Show what is known of a file, also while it is fetched")
+
 ROUTE("GET", "/contacts/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, contacts_list, "List contacts")
 ROUTE("GET", "/contacts/{contact}/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, contacts_show, "Show a contact")
 

@@ -79,8 +79,8 @@ static const char *check_media(const json_t *content, const char **field)
     const char *link = jx_str(content, "link");
 
     *field = "/link";
-    if (has_text(content, "id") == has_text(content, "link")) {
-        return "needs either id or link";
+    if (has_text(content, "id") + has_text(content, "link") + has_text(content, "file_id") != 1) {
+        return "needs one of id, link or file_id";
     }
     if (link != NULL && strncmp(link, "http://", 7) != 0 && strncmp(link, "https://", 8) != 0) {
         return "must be an http or https URL";

@@ -107,7 +107,8 @@ static bool transfer(const struct send_call *call, struct sending *s, const stru
     return started;
 }
 
-void whatsapp_send(const struct send_call *call, send_done_fn done, void *arg)
+/* Sends a message whose media, if it has any, the platform knows. */
+static void send_now(const struct send_call *call, send_done_fn done, void *arg)
 {
     json_t *content = whatsapp_send_body(call->contact, call->message);
     struct send_result result;
@@ -133,6 +134,46 @@ void whatsapp_send(const struct send_call *call, send_done_fn done, void *arg)
         done(&result, arg);
     }
     buf_fini(&body);
+}
+
+/* A message that waits for its file. */
+struct attaching {
+    struct send_call call;
+    send_done_fn done;
+    void *arg;
+};
+
+/* The file has an id at the platform: now the message can go. */
+static void attached(const char *media_id, const struct send_result *failure, void *arg)
+{
+    struct attaching *a = arg;
+
+    if (media_id == NULL) {
+        a->done(failure, a->arg);
+    } else {
+        json_t *message = json_copy((json_t *)a->call.message);
+        json_t *content = json_copy(jx_obj(message, "content"));
+        json_object_del(content, "file_id");
+        jx_set_str(content, "id", media_id);
+        jx_set(message, "content", content);
+        a->call.message = message;
+        send_now(&a->call, a->done, a->arg);
+        json_decref(message);
+    }
+    free(a);
+}
+
+void whatsapp_send(const struct send_call *call, send_done_fn done, void *arg)
+{
+    const char *file_id = jx_str(jx_obj(call->message, "content"), "file_id");
+
+    if (file_id == NULL) {
+        send_now(call, done, arg);
+        return;
+    }
+    struct attaching *a = xcalloc(1, sizeof *a);
+    *a = (struct attaching){.call = *call, .done = done, .arg = arg};
+    whatsapp_upload(call, file_id, attached, a);
 }
 
 /* ---- receipts and probes ---- */

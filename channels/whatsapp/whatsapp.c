@@ -20,6 +20,7 @@ const struct channel_ops whatsapp_ops = {
     .verify = whatsapp_verify,
     .parse = whatsapp_parse,
     .send = whatsapp_send,
+    .fetch = whatsapp_fetch,
     .receipt = whatsapp_receipt,
     .probe = whatsapp_probe,
     .marks = whatsapp_marks,

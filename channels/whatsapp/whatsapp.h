@@ -73,6 +73,13 @@ void whatsapp_receipt(const struct send_call *call, const char *platform_id, boo
                       void *arg);
 void whatsapp_probe(const struct send_call *call, send_done_fn done, void *arg);
 
+/* media.c */
+void whatsapp_fetch(const struct send_call *call, const char *media_id, media_done_fn done, void *arg);
+/* media_id NULL: it failed so. */
+typedef void (*whatsapp_uploaded_fn)(const char *media_id, const struct send_result *failure, void *arg);
+/* The platform's id of a file of ours (KIND_FILE), uploaded if it has none yet. */
+void whatsapp_upload(const struct send_call *call, const char *file_id, whatsapp_uploaded_fn done, void *arg);
+
 /* marks.c: Markdown as WhatsApp's own marks. */
 void whatsapp_marks(const char *text, struct buf *out);
 

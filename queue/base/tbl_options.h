@@ -61,6 +61,8 @@ X(OPT_NUMBER_RATE, "whatsapp.number_rate", "number-rate", OPTION_INT, "80", 0, 1
   "messages a second one number may send; 0: no pacing by number")
 X(OPT_PAIR_BURST, "whatsapp.pair_burst", "pair-burst", OPTION_INT, "45", 0, 100000, true, false,
   "messages one number may send to one customer at once; each is earned back in 6 seconds; 0: no pacing by customer")
+X(OPT_MEDIA_MAX, "whatsapp.media_max", "media-max", OPTION_SIZE, "16MiB", 1024, 104857600, true, false,
+  "larger media files of customers are not fetched")
 X(OPT_DOUBT_GRACE, "send.doubt_grace", "send-doubt-grace", OPTION_TIME, "45s", 0, 3600000, true, false,
   "how long a send whose outcome is unknown waits for its status before it is tried once more")
 X(OPT_REPLY_MAX_AGE, "agent.reply_max_age", "reply-max-age", OPTION_TIME, "15m", 1000, 86400000, true, false,

@@ -67,6 +67,10 @@ class FakeGraph:
         self.phone_number_id = phone_number_id
         self.business_account_id = business_account_id
         self.hook = None
+        self.media = {}             # id -> (bytes, type): what customers sent and what was uploaded
+        self.uploads = []           # ids of uploads, in order
+        self.media_host = None      # another host that media addresses name
+        self.media_faults = []      # HTTP statuses that the next downloads get
         self.receipts = []          # marks of reading, in order of arrival: (message id, typing)
         self.probes = 0             # questions about the number
         self.healthy = True         # what such a question is told
@@ -129,6 +133,8 @@ class FakeGraph:
         return event
 
     def _take(self, handler, raw):
+        if handler.path.endswith(f"/{self.phone_number_id}/media"):
+            return self._upload(handler, raw)
         call = Call(handler.command, handler.path, dict(handler.headers.items()), json.loads(raw) if raw else None)
         if (call.body or {}).get("status") == "read":
             with self.lock:
@@ -164,7 +170,51 @@ class FakeGraph:
         if re.fullmatch(r"/v\d+\.\d/" + self.phone_number_id, path):
             self.probes += 1
             return self._answer(handler, *((200, {"id": self.phone_number_id}) if self.healthy else self._error(190)))
-        return self._answer(handler, *self._error(100, f"path {path}"))
+        if not handler.headers.get("Authorization", "").startswith("Bearer "):
+            return self._answer(handler, *self._error(190, "no bearer token"))
+        media_id = path.rpartition("/")[2]
+        if media_id not in self.media:
+            return self._answer(handler, *self._error(100, f"path {path}"))
+        data, kind = self.media[media_id]
+        if path.startswith("/download/"):
+            fault = self.media_faults.pop(0) if self.media_faults else None
+            return self._answer(handler, fault, {}) if fault else self._bytes(handler, data, kind)
+        return self._answer(handler, 200, {"messaging_product": "whatsapp", "url": f"{self.media_host or self.url}/download/{media_id}", "mime_type": kind,
+                                           "sha256": hashlib.sha256(data).hexdigest(), "file_size": str(len(data)), "id": media_id})
+
+    def _upload(self, handler, raw):
+        """POST /media: multipart with messaging_product and file."""
+        boundary = re.search(r"boundary=(\S+)", handler.headers["Content-Type"]).group(1).encode()
+        parts = {}
+        for part in raw.split(b"--" + boundary)[1:-1]:
+            head, _, body = part.partition(b"\r\n\r\n")
+            kind = re.search(rb"Content-Type: (\S+)", head)
+            parts[re.search(rb'name="(\w+)"', head).group(1).decode()] = (body[:-2], kind.group(1).decode() if kind else None)
+        if parts.get("messaging_product", (b"",))[0] != b"whatsapp" or not parts.get("file"):
+            return self._answer(handler, *self._error(100, "multipart"))
+        with self.lock:
+            media_id = str(9000000000 + next(self.ids))
+            self.media[media_id] = parts["file"]
+            self.uploads.append(media_id)
+        return self._answer(handler, 200, {"id": media_id})
+
+    @staticmethod
+    def _bytes(handler, data, kind):
+        handler.send_response(200)
+        handler.send_header("Content-Type", kind)
+        handler.send_header("Content-Length", str(len(data)))
+        handler.end_headers()
+        handler.wfile.write(data)
+
+    def sends_media(self, sender, data, kind, what="image", **own):
+        """A customer sends a file; returns the hook's answer."""
+        with self.lock:
+            media_id = str(8000000000 + next(self.ids))
+            self.media[media_id] = (data, kind)
+        item, contact = self.message(sender, "")
+        del item["text"]
+        item.update({"type": what, what: {"id": media_id, "mime_type": kind, "sha256": base64.b64encode(hashlib.sha256(data).digest()).decode(), **own}})
+        return self.post(self.envelope({"contacts": [contact], "messages": [item]}))
 
     def _auto(self, call):
         for name in self.auto_status:

@@ -1,0 +1,263 @@
+/* media.c: media files. A customer's message is stored first, with a file record in state "waiting";
+ * QUEUE_MEDIA fetches the bytes afterwards, as often as it takes, so that a platform's outage costs neither
+ * the message nor the file. What cannot be had any more, or is too large, ends as "failed" with the reason.
+ * The event media.ready tells of each file. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "channels/channels_int.h"
+#include "channels/file.h"
+
+#include "queue/base/blob.h"
+#include "queue/base/clock.h"
+#include "queue/base/id.h"
+#include "queue/base/log.h"
+#include "queue/base/option.h"
+#include "queue/events.h"
+
+#define NAME_MAX_BYTES 200
+
+/* ---- records ---- */
+
+/* A name without path and control characters; NULL if nothing is left. malloc'ed. */
+static char *name_clean(const char *name)
+{
+    const char *slash = name != NULL ? strrchr(name, '/') : NULL;
+    const char *last = slash != NULL ? slash + 1 : name;
+    char *clean = xstrndup(last != NULL ? last : "", NAME_MAX_BYTES);
+
+    for (char *c = clean; *c != '\0'; c++) {
+        if ((unsigned char)*c < ' ' || *c == 0x7f || strchr("\\\":<>|?*", *c) != NULL) {
+            *c = '_';
+        }
+    }
+    if (clean[0] == '\0' || clean[0] == '.') {
+        free(clean);
+        return NULL;
+    }
+    return clean;
+}
+
+static json_t *file_blank(const char *state, const char *name, const char *type)
+{
+    json_t *file = json_object();
+    char *clean = name_clean(name);
+    int64_t now = clock_wall_ms();
+
+    jx_set_str(file, "id", id_new("fil").text);
+    jx_set_str(file, "state", state);
+    if (clean != NULL) {
+        jx_set_str(file, "name", clean);
+    }
+    jx_set_str(file, "mime_type", type != NULL ? type : "application/octet-stream");
+    char *url = xasprintf("/api/v1/files/%s/", jx_str(file, "id"));
+    jx_set_str(file, "url", url);
+    jx_set_time(file, "created_at", now);
+    jx_set_time(file, "updated_at", now);
+    free(url);
+    free(clean);
+    return file;
+}
+
+json_t *file_public(const json_t *file)
+{
+    json_t *view = json_copy((json_t *)file);
+
+    CHECK(view != NULL);
+    json_object_del(view, "uploads");
+    json_object_del(view, "media_id");
+    return view;
+}
+
+/* The bytes are there. */
+static void file_fill(json_t *file, const char *hex, size_t size, const char *type)
+{
+    jx_set_str(file, "state", "ready");
+    jx_set_str(file, "sha256", hex);
+    jx_set_int(file, "size", (int64_t)size);
+    jx_set_str(file, "mime_type", type);
+    jx_set_time(file, "updated_at", clock_wall_ms());
+}
+
+enum err file_add(struct changes *cs, const char *part, const char *name, const char *type, const void *data,
+                  size_t size, json_t **file)
+{
+    char hex[65];
+    enum err rc = blob_put(data, size, hex);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    *file = file_blank("ready", name, type);
+    file_fill(*file, hex, size, blob_sniff(data, size, type));
+    changes_expect(cs, KIND_FILE, part, jx_str(*file, "id"), 0);
+    changes_put(cs, KIND_FILE, part, jx_str(*file, "id"), *file);
+    return ERR_OK;
+}
+
+json_t *media_note(struct changes *cs, const char *part, const json_t *channel, const json_t *msg,
+                   const json_t *content)
+{
+    static const char *const types[] = {"image", "video", "audio", "document", "sticker"};
+    const char *type = jx_str_or(msg, "type", "");
+    const char *media_id = jx_str(content, "id");
+    bool media = false;
+    json_t *copy = json_copy((json_t *)content);
+
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        media = media || strcmp(types[i], type) == 0;
+    }
+    if (!media || media_id == NULL || media_id[0] == '\0') {
+        return copy;
+    }
+    json_t *file = file_blank("waiting", jx_str(content, "filename"), jx_str(content, "mime_type"));
+    json_t *payload = json_object();
+    jx_set_str(file, "media_id", media_id);
+    jx_set_str(file, "channel_id", jx_str(channel, "id"));
+    jx_set_str(file, "conversation_id", jx_str(msg, "conversation_id"));
+    jx_set_str(file, "message_id", jx_str(msg, "id"));
+    changes_put(cs, KIND_FILE, part, jx_str(file, "id"), file);
+    jx_set_str(payload, "file_id", jx_str(file, "id"));
+    changes_push(cs, QUEUE_MEDIA, part, jx_str(file, "id"), 0, payload);
+    jx_set(copy, "file", json_pack("{s:s, s:s}", "id", jx_str(file, "id"), "url", jx_str(file, "url")));
+    json_decref(payload);
+    json_decref(file);
+    return copy;
+}
+
+/* ---- fetching ---- */
+
+/* A fetch under way. */
+struct fetching {
+    struct job *job;
+    json_t *file, *channel;
+    uint64_t rev;
+};
+
+static void fetch_end(struct fetching *f, struct changes *cs)
+{
+    struct job *job = f->job;
+
+    json_decref(f->file);
+    json_decref(f->channel);
+    free(f);
+    job_finish(job, cs, NULL, NULL);
+}
+
+static enum err records_read(struct fetching *f)
+{
+    struct snapshot *snap = NULL;
+    const char *part = job_partition(f->job);
+    enum err rc = snapshot_open(job_store(f->job), &snap);
+
+    if (rc == ERR_OK) {
+        rc = snapshot_get(snap, KIND_FILE, part, jx_str_or(job_payload(f->job), "file_id", "-"), &f->file,
+                          &f->rev);
+    }
+    if (rc == ERR_OK) {
+        rc = channel_get(snap, part, jx_str_or(f->file, "channel_id", "-"), &f->channel, NULL);
+    }
+    snapshot_close(snap);
+    return rc;
+}
+
+/* Writes the settled file with its event and the end of the job. */
+static enum err settle(struct fetching *f, struct changes *cs)
+{
+    struct snapshot *snap = NULL;
+    const char *part = job_partition(f->job);
+    const char *id = jx_str(f->file, "id");
+    struct event_about about = {.agent_id = jx_str(f->channel, "agent_id"),
+                                .conversation_id = jx_str(f->file, "conversation_id")};
+    json_t *data = json_object();
+    enum err rc = snapshot_open(job_store(f->job), &snap);
+
+    if (rc == ERR_OK) {
+        changes_expect(cs, KIND_FILE, part, id, f->rev);
+        changes_put(cs, KIND_FILE, part, id, f->file);
+        if (strcmp(jx_str_or(f->file, "state", ""), "ready") == 0) {
+            jx_set(data, "file", file_public(f->file));
+            jx_set_str(data, "message_id", jx_str(f->file, "message_id"));
+            event_append(cs, snap, part, "media.ready", &about, data, NULL);
+        }
+        changes_ack(cs, f->job);
+        snapshot_close(snap);
+    }
+    json_decref(data);
+    return rc;
+}
+
+/* The file cannot be had. */
+static void file_fail(struct fetching *f, const char *code, const char *detail)
+{
+    jx_set_str(f->file, "state", "failed");
+    jx_set(f->file, "error", json_pack("{s:s, s:s}", "code", code, "detail", detail));
+    jx_set_time(f->file, "updated_at", clock_wall_ms());
+    log_warn("media.failed", "file=%s code=%s", jx_str_or(f->file, "id", ""), log_quote(code));
+}
+
+static void fetched(const struct media_result *result, void *arg)
+{
+    struct fetching *f = arg;
+    struct changes *cs = changes_new();
+    const struct queue_row *row = queue_row(QUEUE_MEDIA);
+    bool last = job_tries(f->job) + 1 >= row->tries;
+    char hex[65];
+
+    if (result->outcome == MEDIA_LATER && !last) {
+        changes_fail(cs, f->job, result->code);
+        fetch_end(f, cs);
+        return;
+    }
+    enum err rc = ERR_OK;
+    if (result->outcome == MEDIA_HERE) {
+        rc = blob_put(result->data, result->size, hex);
+        if (rc == ERR_OK) {
+            const char *declared = result->type[0] != '\0' ? result->type : jx_str(f->file, "mime_type");
+            file_fill(f->file, hex, result->size, blob_sniff(result->data, result->size, declared));
+        }
+    } else {
+        file_fail(f, result->code, result->detail);
+    }
+    if (rc == ERR_OK) {
+        rc = settle(f, cs);
+    }
+    if (rc != ERR_OK) {
+        changes_free(cs);
+        cs = changes_new();
+        changes_retry(cs, f->job, row->first_ms, err_name(rc));
+    }
+    fetch_end(f, cs);
+}
+
+void media_run(struct job *job, void *arg)
+{
+    static const struct media_result none = {
+        .outcome = MEDIA_GONE, .type = "", .code = "NO_MEDIA", .detail = "this channel fetches no media"};
+    struct fetching *f = xcalloc(1, sizeof *f);
+
+    (void)arg;
+    f->job = job;
+    enum err rc = records_read(f);
+    if (rc != ERR_OK || strcmp(jx_str_or(f->file, "state", ""), "waiting") != 0 || job_http(job) == NULL) {
+        struct changes *cs = changes_new();
+        if (rc == ERR_OK || rc == ERR_NOTFOUND) {
+            changes_ack(cs, job);
+        } else {
+            changes_fail(cs, job, err_name(rc));
+        }
+        fetch_end(f, cs);
+        return;
+    }
+    const struct channel_ops *ops = channel_sender(job_partition(job), jx_str_or(f->channel, "type", ""));
+    struct send_call call = {.http = job_http(job),
+                             .loop = job_loop(job),
+                             .store = job_store(job),
+                             .part = job_partition(job),
+                             .channel = f->channel};
+    if (ops == NULL || ops->fetch == NULL) {
+        fetched(&none, f);
+    } else {
+        ops->fetch(&call, jx_str_or(f->file, "media_id", ""), fetched, f);
+    }
+}

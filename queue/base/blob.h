@@ -1,0 +1,26 @@
+/* blob.h: files named by the SHA-256 of their bytes, under one directory: DIR/ab/cdef...
+ *
+ * A blob is written to a temporary name, synced and renamed, so it is there whole or not at all, and the same
+ * bytes are stored once. Who may read a blob is the business of the records that name it. Calls block on the
+ * disk: sizes are bounded by their callers. Thread: blob_root at start; the rest from any thread. */
+#ifndef CHASQUI_BASE_BLOB_H
+#define CHASQUI_BASE_BLOB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "queue/base/buf.h"
+#include "queue/base/error.h"
+
+/* The directory, which is made when the first blob is; copied. */
+void blob_root(const char *dir);
+/* hex: 65 bytes. ERR_IO. */
+enum err blob_put(const void *data, size_t size, char hex[65]) MUST_CHECK;
+/* Adds the bytes to out; checks them against their name. ERR_NOTFOUND, ERR_CORRUPT, ERR_LIMIT (larger than
+ * out takes). */
+enum err blob_get(const char *hex, struct buf *out) MUST_CHECK;
+/* The type that the bytes themselves show, out of a short list that browsers and platforms handle safely;
+ * else "application/octet-stream". declared: believed only for plain text. */
+const char *blob_sniff(const void *data, size_t size, const char *declared);
+
+#endif
