@@ -1,159 +1,13 @@
-/* openapi.c: the route and schema tables as an OpenAPI 3.1 document. */
+/* openapi.c: the route table as an OpenAPI 3.1 document. */
+#include "bridge/api/openapi.h"
+
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "bridge/api/answer.h"
 #include "bridge/api/call.h"
-#include "bridge/api/reply.h"
 #include "queue/events.h"
-
-#define NAME_MAX_BYTES 300
-
-/* The JSON type of a field. */
-static json_t *field_schema(const struct field_row *row)
-{
-    static const char *const types[] = {
-        [FIELD_TEXT] = "string",   [FIELD_INT] = "integer", [FIELD_NUMBER] = "number",
-        [FIELD_BOOL] = "boolean",  [FIELD_TIME] = "string", [FIELD_URL] = "string",
-        [FIELD_OBJECT] = "object", [FIELD_TEXTS] = "array", [FIELD_OBJECTS] = "array"};
-    json_t *out = json_object();
-    if (row->type != FIELD_ANY) {
-        json_t *type = json_string(types[row->type]);
-        jx_set(out, "type", (row->flags & NULLABLE) != 0 ? json_pack("[o, s]", type, "null") : type);
-    }
-    jx_set_str(out, "description", row->text);
-    if (row->type == FIELD_TEXT && row->max > 0) {
-        jx_set_int(out, "maxLength", row->max);
-    } else if ((row->type == FIELD_INT || row->type == FIELD_NUMBER) && row->max > 0) {
-        jx_set_int(out, "minimum", 0);
-        jx_set_int(out, "maximum", row->max);
-    } else if (row->type == FIELD_TEXTS || row->type == FIELD_OBJECTS) {
-        jx_set_int(out, "maxItems", row->max);
-        jx_set(out, "items", json_pack("{s:s}", "type", row->type == FIELD_TEXTS ? "string" : "object"));
-    } else if (row->type == FIELD_URL) {
-        jx_set_str(out, "format", "uri");
-    }
-    return out;
-}
-
-/* "a|b|c" as an enum. */
-static void add_choices(json_t *schema, const struct field_row *row)
-{
-    json_t *list = json_array();
-    for (const char *at = row->choices; *at != '\0';) {
-        size_t len = strcspn(at, "|");
-        jx_push(list, json_stringn(at, len));
-        at += len + (at[len] == '|');
-    }
-    if (json_array_size(list) > 0) {
-        jx_set(schema, "enum", list);
-    } else {
-        json_decref(list);
-    }
-}
-
-/* "#/components/schemas/NAME". */
-static json_t *reference(const char *name)
-{
-    return json_pack("{s:o}", "$ref", json_sprintf("#/components/schemas/%s", name));
-}
-
-/* A field's name in a surface's case. */
-static void worn_name(const struct surface *surface, const char *name, struct buf *out)
-{
-    buf_reset(out);
-    surface_field(surface, name, out);
-}
-
-/* The name of a schema on a surface: the camelCase form stands beside the canonical one. */
-static const char *schema_label(enum schema_id id, const struct surface *surface, struct buf *out)
-{
-    buf_reset(out);
-    buf_addf(out, "%s%s", schema_name(id), surface->camel ? "Camel" : "");
-    return buf_str(out);
-}
-
-/* One schema of the table in a surface's case. */
-static json_t *object_schema(enum schema_id id, const struct surface *surface)
-{
-    struct buf name;
-    json_t *out = json_object(), *properties = json_object(), *required = json_array();
-    buf_init(&name, NAME_MAX_BYTES);
-    for (unsigned i = 0; i < field_row_count; i++) {
-        const struct field_row *row = &field_rows[i];
-        if (row->schema != id) {
-            continue;
-        }
-        json_t *field = row->type == FIELD_OBJECT && row->nested != SCHEMA_NONE
-                            ? reference(schema_label(row->nested, surface, &name))
-                            : field_schema(row);
-        add_choices(field, row);
-        worn_name(surface, row->name, &name);
-        jx_set(properties, buf_str(&name), field);
-        if ((row->flags & REQUIRED) != 0) {
-            jx_push(required, json_string(buf_str(&name)));
-        }
-    }
-    buf_fini(&name);
-    jx_set_str(out, "type", "object");
-    jx_set(out, "properties", properties);
-    if (json_array_size(required) > 0) {
-        jx_set(out, "required", required);
-    } else {
-        json_decref(required);
-    }
-    jx_set_bool(out, "additionalProperties", schema_open(id));
-    return out;
-}
-
-/* The error envelope. */
-static json_t *error_schema(void)
-{
-    return json_pack(
-        "{s:s, s:[s,s], s:{s:{s:s}, s:{s:s, s:[s,s,s,s,s], s:{s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s}, "
-        "s:{s:s}}}}}",
-        "type", "object", "required", "error", "message", "properties", "message", "type", "string", "error",
-        "type", "object", "required", "code", "message", "status", "timestamp", "request_id", "properties",
-        "code", "type", "string", "message", "type", "string", "status", "type", "integer", "timestamp",
-        "type", "string", "field", "type", "string", "request_id", "type", "string");
-}
-
-/* True if a row of this surface, or a schema that one reads, refers to the schema. */
-static bool is_used(enum schema_id id, const struct surface *surface)
-{
-    bool used = false;
-    for (unsigned i = 0; i < route_count && !used; i++) {
-        used = routes[i].schema == id && (routes[i].surfaces & surface->bit) != 0;
-    }
-    for (unsigned i = 0; i < field_row_count && !used; i++) {
-        used = field_rows[i].nested == id && field_rows[i].type == FIELD_OBJECT &&
-               is_used(field_rows[i].schema, surface);
-    }
-    return used && id != SCHEMA_EMPTY;
-}
-
-/* Every schema on every surface that wears it. */
-static json_t *components(void)
-{
-    struct buf name;
-    json_t *schemas = json_object();
-    buf_init(&name, NAME_MAX_BYTES);
-    jx_set(schemas, "Error", error_schema());
-    for (unsigned s = 0; s < 2; s++) {
-        for (int id = SCHEMA_NONE + 1; id < SCHEMA_COUNT; id++) {
-            const struct surface *surface = surface_at(s);
-            if (is_used((enum schema_id)id, surface)) {
-                json_t *schema = object_schema((enum schema_id)id, surface);
-                jx_set(schemas, schema_label((enum schema_id)id, surface, &name), schema);
-            }
-        }
-    }
-    buf_fini(&name);
-    json_t *security =
-        json_pack("{s:{s:s, s:s, s:s}, s:{s:s, s:s, s:s, s:s}}", "bearer", "type", "http", "scheme", "bearer",
-                  "description", "An API key: ck_live_... or ck_test_...", "apiKey", "type", "apiKey", "in",
-                  "header", "name", "X-API-Key", "description", "The same key in a header of its own");
-    return json_pack("{s:o, s:o}", "schemas", schemas, "securitySchemes", security);
-}
 
 /* The path of a row on a surface, without a slash at its end. */
 static void path_of(const struct route *route, const struct surface *surface, struct buf *out)
@@ -165,14 +19,23 @@ static void path_of(const struct route *route, const struct surface *surface, st
     buf_add(out, route->path, len);
 }
 
-/* "{agent}" and the like as parameters. */
-static json_t *parameters_of(const struct route *route)
+/* "{agent}" and the like as parameters, and those that every list and every POST takes. */
+static json_t *parameters_of(const struct route *route, const struct surface *surface)
 {
     json_t *list = json_array();
+    const struct answer_row *answer = answer_of(route);
     for (const char *at = strchr(route->path, '{'); at != NULL; at = strchr(at, '{')) {
         size_t len = strcspn(++at, "}");
         jx_push(list, json_pack("{s:o, s:s, s:b, s:{s:s}}", "name", json_stringn(at, len), "in", "path",
                                 "required", 1, "schema", "type", "string"));
+    }
+    if (answer != NULL && (answer->form == AS_LIST || answer->form == AS_BARE_LIST)) {
+        jx_push(list, openapi_reference("parameters", "page"));
+        jx_push(list, openapi_reference("parameters", surface->page_size));
+        jx_push(list, openapi_reference("parameters", "cursor"));
+    }
+    if (route->scope[0] != '\0' && strcmp(route->method, "POST") == 0) {
+        jx_push(list, openapi_reference("parameters", "idempotencyKey"));
     }
     return list;
 }
@@ -202,21 +65,91 @@ static json_t *tag_of(const struct route *route)
     return json_stringn(word, strcspn(word, "/"));
 }
 
-/* The answers a client must expect. */
-static json_t *responses_of(const struct route *route)
+/* A list in the surface's envelope. */
+static json_t *list_schema(enum schema_id id, const struct surface *surface, const struct surface *rows_of)
 {
-    static const char *const errors[] = {"400", "401", "403", "404", "429", "503"};
+    json_t *rows = json_pack("{s:s, s:o}", "type", "array", "items", openapi_schema_reference(id, rows_of));
+    if (surface->enveloped) {
+        return json_pack(
+            "{s:s, s:[s,s], s:{s:o, s:{s:s, s:[s,s,s], s:{s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s}}}}}", "type",
+            "object", "required", "data", "meta", "properties", "data", rows, "meta", "type", "object",
+            "required", "total", "page", "pageSize", "properties", "total", "type", "integer", "page", "type",
+            "integer", "pageSize", "type", "integer", "nextCursor", "type", "string");
+    }
+    return json_pack("{s:s, s:[s,s,s,s], s:{s:{s:s}, s:{s:[s,s]}, s:{s:[s,s]}, s:o}}", "type", "object",
+                     "required", "count", "next", "previous", "results", "properties", "count", "type",
+                     "integer", "next", "type", "string", "null", "previous", "type", "string", "null",
+                     "results", rows);
+}
+
+/* The body of a good answer as a media type and its schema; NULL: it has none. */
+static json_t *content_of(const struct answer_row *answer, const struct surface *surface)
+{
+    switch (answer->form) {
+    case AS_OBJECT:
+        return json_pack("{s:{s:o}}", "application/json", "schema",
+                         openapi_schema_reference(answer->schema, surface));
+    case AS_LIST:
+        return json_pack("{s:{s:o}}", "application/json", "schema",
+                         list_schema(answer->schema, surface, surface));
+    case AS_BARE_LIST:
+        return json_pack("{s:{s:o}}", "application/json", "schema",
+                         list_schema(answer->schema, surface, surface_at(0)));
+    case AS_DATA:
+        return json_pack("{s:{s:{s:s, s:[s], s:{s:o}}}}", "application/json", "schema", "type", "object",
+                         "required", "data", "properties", "data",
+                         openapi_schema_reference(answer->schema, surface));
+    case AS_EVENTS:
+        return json_pack("{s:{s:{s:s}}}", "text/event-stream", "schema", "type", "string");
+    case AS_TEXT:
+        return json_pack("{s:{s:{s:s}}}", "text/plain", "schema", "type", "string");
+    case AS_JSON:
+        return json_pack("{s:{s:{s:s}}}", "application/json", "schema", "type", "object");
+    case AS_EMPTY:
+        break;
+    }
+    return NULL;
+}
+
+/* The answer when all goes well. */
+static json_t *good_answer(const struct route *route, const struct answer_row *answer,
+                           const struct surface *surface)
+{
+    static const char *const limits[] = {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"};
+    json_t *out = json_pack("{s:s}", "description", "Done."), *headers = json_object();
+    json_t *content = content_of(answer, surface);
+    jx_set(headers, "X-Request-Id", openapi_reference("headers", "X-Request-Id"));
+    for (unsigned i = 0; i < sizeof(limits) / sizeof(limits[0]) && route->scope[0] != '\0'; i++) {
+        jx_set(headers, limits[i], openapi_reference("headers", limits[i]));
+    }
+    jx_set(out, "headers", headers);
+    if (content != NULL) {
+        jx_set(out, "content", content);
+    }
+    return out;
+}
+
+/* The answers a client must expect. */
+static json_t *responses_of(const struct route *route, const struct surface *surface)
+{
+    static const struct answer_row unknown = {.status = 200, .form = AS_JSON};
+    static const char *const errors[] = {"400", "401", "403", "404", "default"};
+    const struct answer_row *answer = answer_of(route);
+    char status[8];
     json_t *out = json_object();
-    const char *good = strcmp(route->method, "DELETE") == 0 ? "204" : "2XX";
-    jx_set(out, good, json_pack("{s:s}", "description", "Done."));
-    for (unsigned i = 0; i < sizeof(errors) / sizeof(errors[0]) && route->scope[0] != '\0'; i++) {
-        jx_set(out, errors[i],
-               json_pack("{s:s, s:{s:{s:o}}}", "description", "Refused; the body says why.", "content",
-                         "application/json", "schema", reference("Error")));
-    }
+    answer = answer != NULL ? answer : &unknown;
+    snprintf(status, sizeof(status), "%d", answer->status);
+    jx_set(out, status, good_answer(route, answer, surface));
     if (route->scope[0] == '\0') {
-        jx_set(out, "4XX", json_pack("{s:s}", "description", "Refused."));
+        jx_set(out, "4XX", openapi_reference("responses", "Refused"));
+        jx_set(out, "5XX", openapi_reference("responses", "Wait"));
+        return out;
     }
+    for (unsigned i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        jx_set(out, errors[i], openapi_reference("responses", "Refused"));
+    }
+    jx_set(out, "429", openapi_reference("responses", "Wait"));
+    jx_set(out, "503", openapi_reference("responses", "Wait"));
     return out;
 }
 
@@ -225,14 +158,14 @@ static json_t *operation(const struct route *route, const struct surface *surfac
 {
     struct buf name;
     json_t *out = json_object(), *tags = json_array();
-    buf_init(&name, NAME_MAX_BYTES);
+    buf_init(&name, OPENAPI_NAME_MAX);
     operation_id(route, surface, &name);
     jx_set_str(out, "operationId", buf_str(&name));
     jx_set_str(out, "summary", route->text);
     jx_set_str(out, "description", route->text);
     jx_push(tags, tag_of(route));
     jx_set(out, "tags", tags);
-    json_t *parameters = parameters_of(route);
+    json_t *parameters = parameters_of(route, surface);
     if (json_array_size(parameters) > 0) {
         jx_set(out, "parameters", parameters);
     } else {
@@ -241,9 +174,9 @@ static json_t *operation(const struct route *route, const struct surface *surfac
     if (route->schema != SCHEMA_NONE && route->schema != SCHEMA_EMPTY) {
         jx_set(out, "requestBody",
                json_pack("{s:b, s:{s:{s:o}}}", "required", 1, "content", "application/json", "schema",
-                         reference(schema_label(route->schema, surface, &name))));
+                         openapi_body_schema(route->schema, surface, strcmp(route->method, "PATCH") == 0)));
     }
-    jx_set(out, "responses", responses_of(route));
+    jx_set(out, "responses", responses_of(route, surface));
     jx_set(out, "security",
            route->scope[0] == '\0' ? json_array() : json_pack("[{s:[]}, {s:[]}]", "bearer", "apiKey"));
     if (route->scope[0] != '\0') {
@@ -261,7 +194,7 @@ static json_t *paths(void)
 {
     struct buf path;
     json_t *out = json_object();
-    buf_init(&path, NAME_MAX_BYTES);
+    buf_init(&path, OPENAPI_NAME_MAX);
     for (unsigned s = 0; surface_at(s) != NULL; s++) {
         const struct surface *surface = surface_at(s);
         for (unsigned i = 0; i < route_count; i++) {
@@ -308,16 +241,18 @@ void openapi_show(struct call *c)
     json_t *out = json_object();
     jx_set_str(out, "openapi", "3.1.0");
     jx_set(out, "info",
-           json_pack("{s:s, s:s, s:s, s:{s:s, s:s}}", "title", "Chasqui", "version", EVENT_API_VERSION,
-                     "description",
+           json_pack("{s:s, s:s, s:s, s:{s:s, s:s}, s:{s:s, s:s}}", "title", "Chasqui", "version",
+                     EVENT_API_VERSION, "description",
                      "A bridge between messaging platforms, an agent that answers from a business's own "
                      "knowledge, and the "
                      "business's apps.",
-                     "contact", "name", "The operator of this server", "url", c->api->app->public_url));
+                     "contact", "name", "The operator of this server", "url", c->api->app->public_url,
+                     "license", "name", "As the operator of this server grants", "url",
+                     c->api->app->public_url));
     jx_set(out, "servers", json_pack("[{s:s}]", "url", c->api->app->public_url));
     jx_set(out, "tags", all_tags());
     jx_set(out, "paths", paths());
-    jx_set(out, "components", components());
+    jx_set(out, "components", openapi_components());
     c->bare = true;
     call_reply(c, 200, out);
 }

@@ -132,3 +132,5 @@ SCHEMA(SCHEMA_ACCOUNT, "AccountCreate", false)
 FIELD(SCHEMA_ACCOUNT, "name", FIELD_TEXT, REQUIRED, 200, "", SCHEMA_NONE, "the business's name")
 FIELD(SCHEMA_ACCOUNT, "email", FIELD_TEXT, NULLABLE, 254, "", SCHEMA_NONE, "the owner's address")
 FIELD(SCHEMA_ACCOUNT, "plan", FIELD_TEXT, NULLABLE, 40, "", SCHEMA_NONE, "free, pro or enterprise")
+
+#include "bridge/api/tbl_shapes.h"

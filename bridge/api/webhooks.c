@@ -1,4 +1,5 @@
-/* webhooks.c: the endpoints of customers' apps. A secret is shown in the answer that makes it and nowhere else. */
+/* webhooks.c: the endpoints of customers' apps. A secret is shown in the answer that makes it and nowhere
+ * else. */
 #include <string.h>
 
 #include "bridge/api/call.h"
@@ -28,9 +29,11 @@ void webhooks_catalogue(struct call *c)
         jx_set(row, "example", catalogue_example(event_rows[i].type));
         jx_push(rows, row);
     }
-    json_t *out = json_object();
-    jx_set_int(out, "count", (int64_t)json_array_size(rows));
-    jx_set(out, c->surface->enveloped ? "data" : "results", json_incref(rows));
+    long long count = (long long)json_array_size(rows);
+    json_t *out = c->surface->enveloped ? json_pack("{s:O, s:{s:I, s:i, s:I}}", "data", rows, "meta", "total",
+                                                    count, "page", 1, "pageSize", count)
+                                        : json_pack("{s:I, s:n, s:n, s:O}", "count", count, "next",
+                                                    "previous", "results", rows);
     call_reply(c, 200, out);
 }
 

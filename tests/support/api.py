@@ -20,6 +20,7 @@ class Operation:
         self.params = re.findall(r"\{(\w+)\}", path)
         self.scope = item.get("x-scope", "")
         self.test_only = item.get("x-mode") == "test"
+        self.endless = method == "get" and "text/event-stream" in item["responses"].get("200", {}).get("content", {})
 
     def __repr__(self):
         return f"{self.method} {self.path}"

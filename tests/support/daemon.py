@@ -11,6 +11,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+from tests.support import traffic
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CHASQUI = os.environ.get("TEST_BINARY", os.path.join(ROOT, "build", "release", "chasqui"))
 
@@ -53,8 +55,9 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), NoRedirect)
 
 
-def http(method, url, body=None, headers=None, timeout=60):
-    """One HTTP call; a dict or list goes as JSON, bytes as they are. Any status is an answer."""
+def http(method, url, body=None, headers=None, timeout=60, head_only=False):
+    """One HTTP call; a dict or list goes as JSON, bytes as they are. Any status is an answer. head_only: a good answer's body is
+    not waited for (a stream has no end)."""
     headers = dict(headers or {})
     if isinstance(body, (dict, list)):
         body = json.dumps(body).encode()
@@ -62,7 +65,7 @@ def http(method, url, body=None, headers=None, timeout=60):
     request = urllib.request.Request(url, data=body, method=method, headers=headers)
     try:
         with _opener.open(request, timeout=timeout) as answer:
-            return Answer(answer.status, answer.getheaders(), answer.read())
+            return Answer(answer.status, answer.getheaders(), b"" if head_only else answer.read())
     except urllib.error.HTTPError as error:
         with error:
             return Answer(error.code, error.headers.items(), error.read())
@@ -174,7 +177,9 @@ class Daemon:
         headers = dict(headers or {})
         if key is not False:
             headers.setdefault("Authorization", "Bearer " + (key or self.live))
-        return http(method, self.url + path, body, headers, **kwargs)
+        answer = http(method, self.url + path, body, headers, **kwargs)
+        traffic.document_of(lambda: http("GET", self.url + "/openapi.json")).check(method, path, body, answer)
+        return answer
 
     def get(self, path, **kwargs):
         return self.call("GET", path, **kwargs)

@@ -7,6 +7,7 @@ import time
 import unittest
 
 import tests.integration
+from tests.support import traffic
 
 # Run on their own, against the release binary.
 APART = {"test_quickstart", "test_readme"}
@@ -61,6 +62,7 @@ def main():
     result = Result()
     os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=1")
     suite.run(result)
+    print(traffic.summary())
     bad = len(result.failures) + len(result.errors) + missing
     print(f"stories: {result.testsRun - len(result.failures) - len(result.errors) - len(result.skipped)} passed, {bad} failed, "
           f"{len(result.skipped)} skipped")
