@@ -193,6 +193,7 @@ static double met(const struct kb_ranker *r, const struct kb_rank_hit *hit, cons
 struct tally {
     double all, covered, unknown;         /* of every word */
     double matter, met, missing, changed; /* of words other than stop words */
+    double missing_spaced;                /* of those that spaces stand between */
     double words, unmet;                  /* how many of those */
 };
 
@@ -211,6 +212,7 @@ static void tally_add(struct tally *t, const struct kb_term *term, double count,
     t->met += mass * credit;
     t->changed += mass * change;
     t->missing += term->match_count == 0 ? mass : 0;
+    t->missing_spaced += term->match_count == 0 && !term->spaceless ? mass : 0;
     t->words++;
     t->unmet += credit <= 0;
 }
@@ -231,7 +233,8 @@ static void signals_words(const struct kb_ranker *r, const struct kb_rank_hit *t
     signals[KB_SIGNAL_MATTER] = t.matter > 0 ? t.met / t.matter : 0;
     signals[KB_SIGNAL_MISSING] = t.matter > 0 ? t.missing / t.matter : 0;
     signals[KB_SIGNAL_CHANGED] = t.matter > 0 ? 4.0 * t.changed / t.matter : 0;
-    signals[KB_SIGNAL_GAP] = signals[KB_SIGNAL_MISSING] * signals[KB_SIGNAL_MISSING];
+    double missing = t.matter > 0 ? t.missing_spaced / t.matter : 0;
+    signals[KB_SIGNAL_GAP] = missing * missing * 2 / (1 + t.words);
     signals[KB_SIGNAL_UNMET] = log(1.0 + t.unmet);
     signals[KB_SIGNAL_MATTERS] = log(1.0 + t.words);
     signals[KB_SIGNAL_WHOLE] = t.words > 0 && t.unmet == 0;

@@ -36,7 +36,7 @@
     X(WHOLE, "1 if the chunk has every word other than stop words, in some form")                          \
     X(CHANGED,                                                                                             \
       "the same share of those that the chunk has only as a near word, by four times the letters changed") \
-    X(GAP, "MISSING, squared")                                                                             \
+    X(GAP, "MISSING of words written with spaces, squared, the more the shorter the question")             \
     X(SMALLNESS, "near 1 for a handful of chunks, near 0 for thousands")
 enum kb_signal {
 #define X(symbol, text) KB_SIGNAL_##symbol,

@@ -20,6 +20,7 @@ struct kb_match {
 struct kb_term {
     double idf; /* of a word nobody wrote: the largest there is */
     bool unknown, stop;
+    bool spaceless; /* of a script without spaces: a run of words or a part of one */
     size_t match_count;
     struct kb_match matches[KB_MATCHES_MAX];
 };

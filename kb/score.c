@@ -7,6 +7,7 @@
 #include "kb/rank_int.h"
 #include "kb/spell.h"
 #include "kb/stopwords.h"
+#include "kb/text.h"
 #include "queue/base/codec.h"
 
 #define K1_WORDS    1.5 /* how slowly a repeated word stops counting */
@@ -183,6 +184,19 @@ static void terms_room(struct kb_ranker *r)
     }
 }
 
+/* Describes word i of the question. */
+static void term_set(struct kb_ranker *r, size_t i, uint64_t live)
+{
+    const struct kb_bag_word *w = &r->bag.words[i];
+    int32_t cp;
+
+    kb_cp_next(kb_bag_text(&r->bag, w), w->len, &cp);
+    r->terms[i] = (struct kb_term){.idf = idf_of(r, live, r->stops[i]),
+                                   .unknown = live == 0,
+                                   .stop = r->stops[i],
+                                   .spaceless = kb_cp_spaceless(cp)};
+}
+
 /* Scores every word of the bag and notes what each was worth. */
 static void words_score(struct kb_ranker *r)
 {
@@ -195,8 +209,7 @@ static void words_score(struct kb_ranker *r)
         const struct kb_bag_word *w = &r->bag.words[i];
         struct kb_term *term = &r->terms[i];
         uint64_t live = word_live(r, kb_bag_text(&r->bag, w), w->len, w->hash);
-        *term =
-            (struct kb_term){.idf = idf_of(r, live, r->stops[i]), .unknown = live == 0, .stop = r->stops[i]};
+        term_set(r, i, live);
         double most = w->count * term->idf * (K1_WORDS + 1.0), guessed = -1;
         if (live == 0) {
             guessed = unknown++ < GUESSED_MAX ? unknown_score(r, w, term) : -1;

@@ -83,6 +83,12 @@ enum kb_cp_class kb_cp_class(int32_t cp)
     return category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_NO ? KB_CP_WORD : KB_CP_OTHER;
 }
 
+bool kb_cp_spaceless(int32_t cp)
+{
+    return (cp >= 0x0E00 && cp <= 0x0EFF) || (cp >= 0x1000 && cp <= 0x109F) ||
+           (cp >= 0x1780 && cp <= 0x17FF) || is_cjk(cp);
+}
+
 /* True for a mark that folding drops. */
 static bool is_dropped(int32_t cp)
 {

@@ -25,5 +25,7 @@ enum kb_cp_class {
     KB_CP_CJK,   /* Han, Hiragana, Katakana: written without spaces */
 };
 enum kb_cp_class kb_cp_class(int32_t cp);
+/* True for a letter of a script that puts no spaces between words: CJK, Thai, Lao, Burmese, Khmer. */
+bool kb_cp_spaceless(int32_t cp);
 
 #endif

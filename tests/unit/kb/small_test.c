@@ -23,9 +23,9 @@ static const struct gate {
     size_t documents, queries, outside;
     double p1, served, outside_recall, wrong;
 } GATES[] = {
-    {"en", 10, 32, 14, 0.93, 0.75, 1.00, 0.00},
+    {"en", 10, 32, 14, 0.93, 0.80, 1.00, 0.00},
     {"es", 6, 14, 6, 1.00, 0.75, 1.00, 0.00},
-    {"de", 6, 14, 6, 1.00, 0.85, 1.00, 0.00},
+    {"de", 6, 14, 6, 1.00, 0.90, 1.00, 0.00},
 };
 
 /* The folder of a set, found from this file's own place. */
