@@ -5,7 +5,17 @@
 #include "bridge/api/route.h"
 #include "bridge/api/schema.h"
 
-enum answer_form { AS_EMPTY, AS_OBJECT, AS_LIST, AS_BARE_LIST, AS_DATA, AS_EVENTS, AS_TEXT, AS_JSON };
+enum answer_form {
+    AS_EMPTY,
+    AS_OBJECT,
+    AS_LIST,
+    AS_BARE_LIST,
+    AS_DATA,
+    AS_EVENTS,
+    AS_TEXT,
+    AS_FILE,
+    AS_JSON
+};
 
 struct answer_row {
     void (*handler)(struct call *c);

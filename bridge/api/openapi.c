@@ -103,6 +103,8 @@ static json_t *content_of(const struct answer_row *answer, const struct surface 
         return json_pack("{s:{s:{s:s}}}", "text/event-stream", "schema", "type", "string");
     case AS_TEXT:
         return json_pack("{s:{s:{s:s}}}", "text/plain", "schema", "type", "string");
+    case AS_FILE:
+        return json_pack("{s:{s:{}}}", "*/*", "schema");
     case AS_JSON:
         return json_pack("{s:{s:{s:s}}}", "application/json", "schema", "type", "object");
     case AS_EMPTY:
@@ -153,6 +155,14 @@ static json_t *responses_of(const struct route *route, const struct surface *sur
     return out;
 }
 
+/* Files as a body: the parts of a form, or the bytes of one. */
+static json_t *upload_body(void)
+{
+    return json_pack("{s:b, s:{s:{s:{s:s, s:{s:{s:s}}}}, s:{s:{}}}}", "required", 1, "content",
+                     "multipart/form-data", "schema", "type", "object", "properties", "file", "type",
+                     "string", "application/octet-stream", "schema");
+}
+
 /* One operation. */
 static json_t *operation(const struct route *route, const struct surface *surface)
 {
@@ -170,6 +180,9 @@ static json_t *operation(const struct route *route, const struct surface *surfac
         jx_set(out, "parameters", parameters);
     } else {
         json_decref(parameters);
+    }
+    if (route->schema == SCHEMA_NONE && route->body == BODY_BULK) {
+        jx_set(out, "requestBody", upload_body());
     }
     if (route->schema != SCHEMA_NONE && route->schema != SCHEMA_EMPTY) {
         jx_set(out, "requestBody",

@@ -1,7 +1,7 @@
 /* tbl_answers.h: what each handler answers with when all went well.
  * ANSWER(handler, status, form, schema): form AS_OBJECT, AS_LIST (the surface's envelope), AS_BARE_LIST (its
  * rows keep their own names), AS_DATA ({"data": object}), AS_EVENTS
- * (server-sent events), AS_TEXT, AS_JSON (any JSON), AS_EMPTY (no body). */
+ * (server-sent events), AS_TEXT, AS_FILE (any bytes), AS_JSON (any JSON), AS_EMPTY (no body). */
 ANSWER(me_show, 200, AS_OBJECT, SCHEMA_ME)
 ANSWER(audit_list, 200, AS_LIST, SCHEMA_AUDIT_ANSWER)
 ANSWER(keys_list, 200, AS_LIST, SCHEMA_KEY_ANSWER)
@@ -76,6 +76,9 @@ ANSWER(dead_letters_retry, 202, AS_OBJECT, SCHEMA_REQUEUED)
 ANSWER(dead_letters_delete, 204, AS_EMPTY, SCHEMA_NONE)
 ANSWER(sandbox_post, 202, AS_OBJECT, SCHEMA_SANDBOX_TAKEN)
 ANSWER(sandbox_list, 200, AS_LIST, SCHEMA_MESSAGE_ANSWER)
+ANSWER(files_info, 200, AS_OBJECT, SCHEMA_FILE_ANSWER)
+ANSWER(files_show, 200, AS_FILE, SCHEMA_NONE)
+ANSWER(files_upload, 201, AS_OBJECT, SCHEMA_UPLOADED)
 ANSWER(hooks_verify, 200, AS_TEXT, SCHEMA_NONE)
 ANSWER(hooks_take, 200, AS_EMPTY, SCHEMA_NONE)
 ANSWER(ops_health, 200, AS_OBJECT, SCHEMA_HEALTH)

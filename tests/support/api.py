@@ -92,6 +92,9 @@ class Shop:
                         key=self.make("/api/v1/keys/", {"name": "Key " + self.canary}, 201)["id"],
                         document=self.daemon.push("Hours " + self.canary, f"When does the shop open? At nine, {self.canary}.",
                                                   key=self.key, agent=made["id"])["id"])
+        uploaded = self.daemon.call("POST", "/api/v1/files/?name=a.txt", self.canary.encode(), key=self.key,
+                                    headers={"Content-Type": "text/plain"})
+        self.ids["file"] = self.daemon.ok(uploaded, 201)["files"][0]["id"]
         channel = self.daemon.whatsapp(self.graph.url, phone_number_id=self.graph.phone_number_id, key=self.key, agent=made["id"])
         self.ids["channel"] = channel["id"]
         self.ids["webhook"] = self.make(base + "/webhooks/", {"url": self.app.url, "events": ["*"], "description": self.canary}, 201)["id"]
