@@ -2,6 +2,9 @@
 #include <string.h>
 
 #include "kb/rows.h"
+#include "queue/base/crypto.h"
+
+#define CHUNK_DIGITS 26
 
 const char *const KB_TABLE_NAMES[KB_TABLES] = {"meta", "collection", "document", "chunk", "terms"};
 
@@ -137,11 +140,32 @@ void kb_chunk_encode(const struct kb_chunk *chunk, struct buf *out)
     add_text(out, chunk->text);
 }
 
+/* Writes 16 bytes as 26 digits of Crockford's base 32, as every other id is written. */
+static void digits_write(const uint8_t bytes[16], char out[CHUNK_DIGITS + 1])
+{
+    static const char DIGITS[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    unsigned rest = 0, bits = 2; /* 130 bits are written: two zeros stand in front */
+    size_t at = 0;
+
+    for (size_t i = 0; i < 16; i++) {
+        rest = rest << 8 | bytes[i];
+        for (bits += 8; bits >= 5; bits -= 5) {
+            out[at++] = DIGITS[rest >> (bits - 5) & 31u];
+        }
+        rest &= (1u << bits) - 1;
+    }
+    out[at] = '\0';
+}
+
 char *kb_chunk_id(struct arena *arena, const char *document, unsigned ordinal)
 {
-    const char *tail = strncmp(document, "doc_", 4) == 0 ? document + 4 : document;
+    uint8_t digest[SHA256_SIZE];
+    char digits[CHUNK_DIGITS + 1];
+    char *name = arena_printf(arena, "%s#%u", document, ordinal);
 
-    return arena_printf(arena, "chk_%s_%u", tail, ordinal);
+    sha256(name, strlen(name), digest);
+    digits_write(digest, digits);
+    return arena_printf(arena, "chk_%s", digits);
 }
 
 enum err kb_chunk_decode(struct kv_bytes value, struct arena *arena, struct kb_chunk *out)

@@ -1,14 +1,17 @@
-/* kb.c: `chasqui kb`: push files and folders into the agent's knowledge, search it, list it, remove from it. */
+/* kb.c: `chasqui kb`: push files and folders into the agent's knowledge, search it, list it, remove from it,
+ * and measure the search on a folder of questions with known answers, which needs no daemon. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bridge/cli/client.h"
 #include "bridge/cli/files.h"
+#include "kb/eval.h"
 #include "queue/base/codec.h"
 
 #define BATCH_DOCUMENTS 50
 #define BATCH_BYTES (1u << 20)
+#define EVAL_THRESHOLD 0.5 /* of confidence, as an agent has it unless it says otherwise */
 
 struct push {
     struct cli *cli;
@@ -224,6 +227,72 @@ static enum cli_exit kb_remove(struct cli *cli, const char *agent)
     return code;
 }
 
+/* The figures as one object. */
+static void print_figures_json(const struct kb_eval_result *r)
+{
+    const struct {
+        const char *name;
+        double value;
+    } figures[] = {{"ndcg@10", r->ndcg10},
+                   {"recall@10", r->recall10},
+                   {"mrr@10", r->mrr10},
+                   {"p@1", r->p1},
+                   {"served", r->served},
+                   {"outside_recall", r->outside_recall},
+                   {"wrong", r->wrong},
+                   {"calibration_error", r->calibration_error},
+                   {"index_us", r->index_us},
+                   {"query_us", r->query_us}};
+    json_t *report = json_object();
+    jx_set_int(report, "documents", (int64_t)r->documents);
+    jx_set_int(report, "queries", (int64_t)r->queries);
+    jx_set_int(report, "outside", (int64_t)r->outside);
+    for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
+        jx_set(report, figures[i].name, json_real(figures[i].value));
+    }
+    cli_print_json(report);
+    json_decref(report);
+}
+
+/* The figures for people. */
+static void print_figures(const struct kb_eval_result *r)
+{
+    printf("%zu documents, %zu questions with an answer, %zu without\n", r->documents, r->queries, r->outside);
+    printf("nDCG@10 %.4f  Recall@10 %.4f  MRR@10 %.4f  P@1 %.4f\n", r->ndcg10, r->recall10, r->mrr10, r->p1);
+    if (r->outside > 0) {
+        printf("answered and right %.4f, without an answer and handed over %.4f, wrong answers %.4f\n", r->served,
+               r->outside_recall, r->wrong);
+    }
+    printf("calibration error %.4f, %.0f us a document, %.0f us a question\n", r->calibration_error, r->index_us,
+           r->query_us);
+}
+
+/* kb eval DIR: indexes the folder's corpus in memory; nothing of the account is touched. */
+static enum cli_exit kb_eval_command(struct cli *cli)
+{
+    if (cli->arg_count != 2) {
+        return cli_fail(EXIT_USAGE, "kb eval needs one folder with corpus.jsonl, queries.jsonl and qrels.tsv");
+    }
+    struct kb_eval_options options = {.dir = cli->args[1],
+                                      .queries = cli->flags[FLAG_QUERIES],
+                                      .run = cli->flags[FLAG_RUN],
+                                      .threshold = EVAL_THRESHOLD};
+    struct kb_eval_result result;
+    struct buf why;
+    buf_init(&why, 4096);
+    enum err rc = kb_eval(&options, &result, &why);
+    enum cli_exit code = EXIT_DONE;
+    if (rc != ERR_OK) {
+        code = cli_fail(rc == ERR_NOTFOUND ? EXIT_NOT_FOUND : EXIT_REFUSED, "%s", buf_str(&why));
+    } else if (cli->json) {
+        print_figures_json(&result);
+    } else {
+        print_figures(&result);
+    }
+    buf_fini(&why);
+    return code;
+}
+
 enum cli_exit cli_kb(struct cli *cli)
 {
     static const struct {
@@ -231,6 +300,9 @@ enum cli_exit cli_kb(struct cli *cli)
         enum cli_exit (*run)(struct cli *, const char *);
     } verbs[] = {{"push", kb_push}, {"search", kb_search_command}, {"ls", kb_list}, {"rm", kb_remove}};
     const char *verb = cli_arg(cli, 0);
+    if (verb != NULL && strcmp(verb, "eval") == 0) {
+        return kb_eval_command(cli);
+    }
     for (size_t i = 0; verb != NULL && i < sizeof(verbs) / sizeof(verbs[0]); i++) {
         if (strcmp(verb, verbs[i].name) == 0) {
             char *agent = NULL;
@@ -242,5 +314,5 @@ enum cli_exit cli_kb(struct cli *cli)
             return code;
         }
     }
-    return cli_fail(EXIT_USAGE, "kb needs one of: push, search, ls, rm");
+    return cli_fail(EXIT_USAGE, "kb needs one of: push, search, ls, rm, eval");
 }
