@@ -485,4 +485,5 @@ void channels_register(struct workers *workers)
     workers_handle(workers, QUEUE_RECEIPT, receipt_run, NULL);
     workers_handle(workers, QUEUE_PROBE, probe_run, NULL);
     workers_handle(workers, QUEUE_MEDIA, media_run, NULL);
+    workers_handle(workers, QUEUE_TEMPLATE, template_run, NULL);
 }

@@ -64,6 +64,10 @@ struct media_result {
 };
 typedef void (*media_done_fn)(const struct media_result *result, void *arg);
 
+/* What became of a call about templates: outcome as for sends (SEND_DELIVERED: done). body: the platform's
+ * answer. */
+typedef void (*template_done_fn)(const struct send_result *result, const json_t *body, void *arg);
+
 /* One thing found in a platform's post. */
 enum inbound_kind {
     INBOUND_MESSAGE,
@@ -114,6 +118,8 @@ struct channel_ops {
      * cannot be told. */
     void (*receipt)(const struct send_call *call, const char *platform_id, bool typing, send_done_fn done,
                     void *arg);
+    /* One call about message templates: see template.h. NULL: the platform has none. */
+    void (*template_call)(const struct send_call *call, const json_t *what, template_done_fn done, void *arg);
     /* Fetches a customer's media file by the platform's id. NULL: the platform has none. */
     void (*fetch)(const struct send_call *call, const char *media_id, media_done_fn done, void *arg);
     /* Asks the platform whether the channel works: SEND_DELIVERED if so. NULL: it cannot be asked. */

@@ -85,6 +85,14 @@ json_t *media_note(struct changes *cs, const char *part, const json_t *channel, 
                    const json_t *content);
 void media_run(struct job *job, void *arg);
 
+/* ---- template.c ---- */
+/* Applies an account-level field about a template, if that is what it is. */
+enum err template_note(struct changes *cs, struct snapshot *snap, const char *part, const json_t *channel,
+                       const json_t *notice) MUST_CHECK;
+/* The template of a message of type template, as far as it is known. New reference; NULL if it is not. */
+json_t *template_of(struct snapshot *snap, const char *part, const json_t *msg);
+void template_run(struct job *job, void *arg);
+
 /* ---- job handlers ---- */
 void receipt_run(struct job *job, void *arg);
 void probe_run(struct job *job, void *arg);

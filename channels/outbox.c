@@ -235,11 +235,34 @@ struct verdict {
     const char *code, *title;
 };
 
+/* What is known of a message's template: one that the platform paused is not sent, a marketing one not to
+ * customers who left. */
+static struct verdict template_verdict(const struct outbox *o, struct snapshot *snap)
+{
+    static const char *const stopped[] = {"PAUSED", "DISABLED", "REJECTED", "FAILED", "PENDING_DELETION"};
+    json_t *template = template_of(snap, part_of(o), o->message);
+    const char *said = jx_str_or(jx_obj(o->message, "content"), "category", "");
+    bool marketing = strcasecmp(jx_str_or(template, "category", said), "marketing") == 0;
+    struct verdict verdict = {NULL, NULL};
+
+    for (size_t i = 0; i < sizeof stopped / sizeof *stopped; i++) {
+        if (strcmp(jx_str_or(template, "status", ""), stopped[i]) == 0) {
+            verdict =
+                (struct verdict){"TEMPLATE_STOPPED", "the platform has paused or refused this template"};
+        }
+    }
+    if (marketing && consent_out(o->contact)) {
+        verdict = (struct verdict){"OPTED_OUT", "the customer does not want marketing messages"};
+    }
+    json_decref(template);
+    return verdict;
+}
+
 /* Why it must not be sent any more; a NULL code if nothing stands in the way. */
-static struct verdict verdict_of(const struct outbox *o, const struct channel_ops *sender, int64_t now)
+static struct verdict verdict_of(const struct outbox *o, struct snapshot *snap,
+                                 const struct channel_ops *sender, int64_t now)
 {
     bool template = strcmp(jx_str_or(o->message, "type", ""), "template") == 0;
-    const char *category = jx_str_or(jx_obj(o->message, "content"), "category", "");
 
     if (o->channel == NULL || o->conversation == NULL || o->contact == NULL || sender == NULL) {
         return (struct verdict){"GONE", "the channel, conversation or contact is gone"};
@@ -250,8 +273,8 @@ static struct verdict verdict_of(const struct outbox *o, const struct channel_op
     if (sender->has_window && !template && !conversation_window_open(o->conversation, now)) {
         return (struct verdict){"WINDOW_CLOSED", "more than 24 hours since the customer's last message"};
     }
-    if (template && strcasecmp(category, "marketing") == 0 && consent_out(o->contact)) {
-        return (struct verdict){"OPTED_OUT", "the customer does not want marketing messages"};
+    if (template) {
+        return template_verdict(o, snap);
     }
     return (struct verdict){NULL, NULL};
 }
@@ -277,7 +300,7 @@ static void decide(struct outbox *o, struct snapshot *snap)
     const json_t *attempt = jx_obj(o->message, "attempt");
     int64_t now = clock_wall_ms();
     int64_t wait = doubt_left(o, now);
-    struct verdict verdict = verdict_of(o, sender, now);
+    struct verdict verdict = verdict_of(o, snap, sender, now);
 
     if (wait > 0) {
         postpone(o, wait < DOUBT_LOOK_MS ? wait : DOUBT_LOOK_MS);

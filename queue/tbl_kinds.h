@@ -34,6 +34,7 @@ KIND(KIND_QUARANTINE,   21, "quarantine",   "qua",  false) /* an item that could
 KIND(KIND_ADDRESS,      22, "address",      "",     false) /* global: channel id -> {"part"}, for platform hooks */
 KIND(KIND_NOTICE,       23, "notice",       "ntc",  false) /* what a platform told besides messages and statuses */
 KIND(KIND_FILE,         24, "file",         "fil",  false) /* a media file, in or out; its bytes are a blob */
+KIND(KIND_TEMPLATE,     25, "template",     "",     false) /* id: CHANNEL/NAME/LANGUAGE */
 #endif
 
 #ifdef INDEX
@@ -60,4 +61,5 @@ INDEX(INDEX_CHANNEL_NUMBER,       19, KIND_CHANNEL,      "by_number",       "pho
 INDEX(INDEX_NOTICE_CHANNEL,       20, KIND_NOTICE,       "by_channel",      "channel_id", "", "",                  true)
 INDEX(INDEX_QUARANTINE_CHANNEL,   21, KIND_QUARANTINE,   "by_channel",      "channel_id", "hook_id", "",           true)
 INDEX(INDEX_CONVERSATION_WINDOW,  22, KIND_CONVERSATION, "by_window",       "window_expires_at", "", "",           false)
+INDEX(INDEX_TEMPLATE_CHANNEL,     23, KIND_TEMPLATE,     "by_channel",      "channel_id", "name", "",              true)
 #endif

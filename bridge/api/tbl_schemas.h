@@ -125,6 +125,15 @@ FIELD(SCHEMA_HOOKS_REPLAY, "since", FIELD_TIME, REQUIRED, 40, "", SCHEMA_NONE, "
 FIELD(SCHEMA_HOOKS_REPLAY, "until", FIELD_TIME, NULLABLE, 40, "", SCHEMA_NONE, "the moment behind the last; default: now")
 FIELD(SCHEMA_HOOKS_REPLAY, "channel_id", FIELD_TEXT, NULLABLE, 40, "", SCHEMA_NONE, "only what came to this channel")
 
+SCHEMA(SCHEMA_TEMPLATE, "TemplateCreate", false)
+FIELD(SCHEMA_TEMPLATE, "name", FIELD_TEXT, REQUIRED, 128, "", SCHEMA_NONE, "lower-case letters, digits and underscores")
+FIELD(SCHEMA_TEMPLATE, "language", FIELD_TEXT, REQUIRED, 20, "", SCHEMA_NONE, "such as en_US")
+FIELD(SCHEMA_TEMPLATE, "category", FIELD_TEXT, REQUIRED, 40, "MARKETING|UTILITY|AUTHENTICATION", SCHEMA_NONE, "what it is for")
+FIELD(SCHEMA_TEMPLATE, "components", FIELD_ANY, REQUIRED, 0, "", SCHEMA_NONE, "the platform's own list")
+FIELD(SCHEMA_TEMPLATE, "channel_id", FIELD_TEXT, NULLABLE, 40, "", SCHEMA_NONE, "default: the agent's oldest WhatsApp channel")
+SCHEMA(SCHEMA_TEMPLATES_SYNC, "TemplatesSync", false)
+FIELD(SCHEMA_TEMPLATES_SYNC, "channel_id", FIELD_TEXT, NULLABLE, 40, "", SCHEMA_NONE, "default: the agent's oldest WhatsApp channel")
+
 SCHEMA(SCHEMA_BACKUP, "Backup", false)
 FIELD(SCHEMA_BACKUP, "dir", FIELD_TEXT, REQUIRED, 4000, "", SCHEMA_NONE, "an empty directory, absolute path")
 

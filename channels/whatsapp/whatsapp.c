@@ -20,6 +20,7 @@ const struct channel_ops whatsapp_ops = {
     .verify = whatsapp_verify,
     .parse = whatsapp_parse,
     .send = whatsapp_send,
+    .template_call = whatsapp_template_call,
     .fetch = whatsapp_fetch,
     .receipt = whatsapp_receipt,
     .probe = whatsapp_probe,

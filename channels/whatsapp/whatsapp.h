@@ -80,6 +80,10 @@ typedef void (*whatsapp_uploaded_fn)(const char *media_id, const struct send_res
 /* The platform's id of a file of ours (KIND_FILE), uploaded if it has none yet. */
 void whatsapp_upload(const struct send_call *call, const char *file_id, whatsapp_uploaded_fn done, void *arg);
 
+/* templates.c */
+void whatsapp_template_call(const struct send_call *call, const json_t *what, template_done_fn done,
+                            void *arg);
+
 /* marks.c: Markdown as WhatsApp's own marks. */
 void whatsapp_marks(const char *text, struct buf *out);
 

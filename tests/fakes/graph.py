@@ -67,6 +67,7 @@ class FakeGraph:
         self.phone_number_id = phone_number_id
         self.business_account_id = business_account_id
         self.hook = None
+        self.templates = {}         # (name, language) -> template
         self.media = {}             # id -> (bytes, type): what customers sent and what was uploaded
         self.uploads = []           # ids of uploads, in order
         self.media_host = None      # another host that media addresses name
@@ -92,6 +93,13 @@ class FakeGraph:
 
             def do_GET(self):
                 graph._read(self)
+
+            def do_DELETE(self):
+                name = re.search(r"name=([a-z0-9_]+)", self.path).group(1)
+                with graph.lock:
+                    for key in [key for key in graph.templates if key[0] == name]:
+                        del graph.templates[key]
+                graph._answer(self, 200, {"success": True})
 
             def log_message(self, *_):
                 pass
@@ -136,6 +144,8 @@ class FakeGraph:
         if handler.path.endswith(f"/{self.phone_number_id}/media"):
             return self._upload(handler, raw)
         call = Call(handler.command, handler.path, dict(handler.headers.items()), json.loads(raw) if raw else None)
+        if handler.path.endswith(f"/{self.business_account_id}/message_templates"):
+            return self._template(handler, call.body)
         if (call.body or {}).get("status") == "read":
             with self.lock:
                 self.receipts.append((call.body["message_id"], "typing_indicator" in call.body))
@@ -172,6 +182,8 @@ class FakeGraph:
             return self._answer(handler, *((200, {"id": self.phone_number_id}) if self.healthy else self._error(190)))
         if not handler.headers.get("Authorization", "").startswith("Bearer "):
             return self._answer(handler, *self._error(190, "no bearer token"))
+        if path.endswith(f"/{self.business_account_id}/message_templates"):
+            return self._template_page(handler)
         media_id = path.rpartition("/")[2]
         if media_id not in self.media:
             return self._answer(handler, *self._error(100, f"path {path}"))
@@ -181,6 +193,26 @@ class FakeGraph:
             return self._answer(handler, fault, {}) if fault else self._bytes(handler, data, kind)
         return self._answer(handler, 200, {"messaging_product": "whatsapp", "url": f"{self.media_host or self.url}/download/{media_id}", "mime_type": kind,
                                            "sha256": hashlib.sha256(data).hexdigest(), "file_size": str(len(data)), "id": media_id})
+
+    def _template(self, handler, body):
+        """A new template: pending, or refused as a double."""
+        key = (body["name"], body["language"])
+        with self.lock:
+            if key in self.templates:
+                return self._answer(handler, *self._error(100, "there is content in this language already"))
+            self.templates[key] = {**body, "status": "PENDING", "id": str(7000000000000000000 + next(self.ids))}
+            made = self.templates[key]
+        return self._answer(handler, 200, {"id": made["id"], "status": "PENDING", "category": made["category"]})
+
+    def _template_page(self, handler):
+        """Pages of two."""
+        after = re.search(r"after=(\d+)", handler.path)
+        start = int(after.group(1)) if after else 0
+        rows = list(self.templates.values())
+        answer = {"data": rows[start:start + 2], "paging": {"cursors": {"before": str(start), "after": str(start + 2)}}}
+        if start + 2 < len(rows):
+            answer["paging"]["next"] = f"{self.url}/next"
+        return self._answer(handler, 200, answer)
 
     def _upload(self, handler, raw):
         """POST /media: multipart with messaging_product and file."""
