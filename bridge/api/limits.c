@@ -198,7 +198,7 @@ static void describe(const struct window *window, enum limit_id id, unsigned lim
     state->limit = limit;
     state->remaining = used < limit ? limit - used : 0;
     state->reset_s = (wall + left + 999) / 1000;
-    state->retry_s = state->reset_s - wall / 1000;
+    state->retry_s = (left + 999) / 1000;
     if (state->retry_s < 1) {
         state->retry_s = 1;
     }

@@ -41,7 +41,7 @@ void limits_free(struct limits *limits);
 struct limit_state {
     unsigned limit, remaining;
     int64_t reset_s; /* Unix second at which the window ends, rounded up */
-    int64_t retry_s; /* reset - now, at least 1 */
+    int64_t retry_s; /* whole seconds until then, at least 1 and at most the window's length */
 };
 /* Takes units; false: refused, nothing taken. Either way *state tells of the window afterwards. */
 bool limits_take(struct limits *limits, const char *who, const struct plan *plan, enum limit_id id,
