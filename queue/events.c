@@ -1,9 +1,9 @@
 /* events.c: event records and their fan-out to endpoints; see events.h.
  *
  * A delivery's lane begins with its endpoint's id. Endpoints that asked for strict order have a lane for each
- * conversation; the others spread over SPREAD lanes by conversation, so that one slow endpoint never takes
- * more than that many workers. An event over BODY_MAX loses its longest texts and says so ("truncated"): the
- * receiver fetches the object. */
+ * conversation; the others spread over SPREAD lanes by conversation, enough to send while earlier outcomes are
+ * being committed. An event over BODY_MAX loses its longest texts and says so ("truncated"): the receiver
+ * fetches the object. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 #include "queue/events.h"
 #include "queue/jobs.h"
 
-#define SPREAD        8
+#define SPREAD        24
 #define ENDPOINT_PAGE 100
 #define BODY_MAX      (256u << 10)
 #define TEXT_KEPT     2048 /* texts longer than this go first when a body is too large */
