@@ -30,6 +30,7 @@
 
 static const int64_t late_waits_ms[] = {2000, 15000, 120000};
 #define LATE_ROUNDS (sizeof late_waits_ms / sizeof *late_waits_ms)
+#define LATE_LANES  64 /* of each round */
 
 /* A job under way. */
 struct intake {
@@ -202,7 +203,9 @@ static enum err message_item(struct changes *cs, struct snapshot *snap, const st
     return message_receive(cs, snap, part_of(t), &in, &received);
 }
 
-/* Puts a status off until its message may be known; after the last round it is counted only. */
+/* Puts a status off until its message may be known; after the last round it is counted only. The lanes are
+ * few, since the schedule keeps each in memory and somebody else's statuses may be many; all of one lane wait
+ * equally long, so that none stands behind one that is due later. */
 static void status_late(struct changes *cs, const struct intake *t, const json_t *channel, const json_t *body)
 {
     int64_t round = jx_int(job_payload(t->job), "round", 0);
@@ -221,7 +224,8 @@ static void status_late(struct changes *cs, const struct intake *t, const json_t
         mark_content(cs, part_of(t), "late", channel, body);
     }
     const char *id = jx_str_or(body, "platform_id", "");
-    snprintf(lane, sizeof lane, "%s:late:%08x", jx_str_or(channel, "id", ""), crc32_of(id, strlen(id)));
+    snprintf(lane, sizeof lane, "%s:late:%d:%u", jx_str_or(channel, "id", ""), (int)round,
+             crc32_of(id, strlen(id)) % LATE_LANES);
     changes_push(cs, QUEUE_INTAKE, part_of(t), lane, late_waits_ms[round], payload);
     json_decref(payload);
 }
