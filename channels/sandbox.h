@@ -13,4 +13,7 @@
 enum err sandbox_inbound(struct changes *cs, const char *part, const json_t *channel, const json_t *body,
                          const char **field, char **platform_id) MUST_CHECK;
 
+/* The numbers to which the simulated platform behaves in a special way: array of {"to", "behaviour"}. New reference. */
+json_t *sandbox_numbers(void);
+
 #endif

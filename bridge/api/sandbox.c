@@ -90,3 +90,8 @@ void sandbox_list(struct call *c)
                              .cursors = true};
     list_reply(c, &spec);
 }
+
+void sandbox_numbers_list(struct call *c)
+{
+    list_reply_array(c, call_keep(c, sandbox_numbers()));
+}

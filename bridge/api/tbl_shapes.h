@@ -394,3 +394,6 @@ FIELD(SCHEMA_TEMPLATE_ANSWER, "platform_id", FIELD_TEXT, NULLABLE, 0, "", SCHEMA
 FIELD(SCHEMA_TEMPLATE_ANSWER, "updated_at", FIELD_TIME, REQUIRED, 0, "", SCHEMA_NONE, "the last news")
 SCHEMA(SCHEMA_TEMPLATE_QUEUED, "TemplateQueued", false)
 FIELD(SCHEMA_TEMPLATE_QUEUED, "status", FIELD_TEXT, REQUIRED, 0, "queued", SCHEMA_NONE, "a job does it")
+SCHEMA(SCHEMA_SANDBOX_NUMBER, "SandboxNumber", false)
+FIELD(SCHEMA_SANDBOX_NUMBER, "to", FIELD_TEXT, REQUIRED, 0, "", SCHEMA_NONE, "the number to send to")
+FIELD(SCHEMA_SANDBOX_NUMBER, "behaviour", FIELD_TEXT, REQUIRED, 0, "", SCHEMA_NONE, "what the simulated platform does")

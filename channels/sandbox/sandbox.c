@@ -25,13 +25,20 @@ enum behaviour {
     PLAY_UNKNOWN,
     PLAY_UNDELIVERED,
     PLAY_UNREAD,
+    PLAY_PAIR,
+    PLAY_PAUSED,
+    PLAY_LATE,
+    PLAY_SHUFFLED,
+    PLAY_TWICE,
+    PLAY_COUNT
 };
 
 static const struct {
     const char *recipient;
     enum behaviour behaviour;
+    const char *text;
 } magic[] = {
-#define X(recipient, behaviour, text) {recipient, behaviour},
+#define X(recipient, behaviour, text) {recipient, behaviour, text},
 #include "channels/sandbox/tbl_sandbox.h"
 #undef X
 };
@@ -41,7 +48,7 @@ struct step {
     const char *status;
     int64_t pause_ms;
 };
-#define STEPS_MAX 4
+#define STEPS_MAX 7
 static const struct step walks[][STEPS_MAX] = {
     [PLAY_NORMAL] = {{"sent", 20}, {"delivered", 80}, {"read", 200}},
     [PLAY_FAILED] = {{"failed", 100}},
@@ -50,6 +57,12 @@ static const struct step walks[][STEPS_MAX] = {
     [PLAY_UNKNOWN] = {{"sent", 500}, {"delivered", 80}, {"read", 200}},
     [PLAY_UNDELIVERED] = {{"sent", 20}},
     [PLAY_UNREAD] = {{"sent", 20}, {"delivered", 80}},
+    [PLAY_PAIR] = {{"sent", 20}, {"delivered", 80}, {"read", 200}},
+    [PLAY_PAUSED] = {{NULL, 0}},
+    [PLAY_LATE] = {{"sent", 3000}, {"delivered", 3000}, {"read", 3000}},
+    [PLAY_SHUFFLED] = {{"read", 20}, {"sent", 80}, {"delivered", 80}},
+    [PLAY_TWICE] =
+        {{"sent", 20}, {"sent", 20}, {"delivered", 20}, {"delivered", 20}, {"read", 20}, {"read", 20}},
 };
 
 static enum behaviour behaviour_of(const char *recipient)
@@ -182,6 +195,15 @@ static void sandbox_send(const struct send_call *call, send_done_fn done, void *
                                                .title = "(#130429) Rate limit hit",
                                                .detail = "Message rate limit reached",
                                                .retry_ms = 500};
+    static const struct send_result pair = {.outcome = SEND_LATER,
+                                            .code = "131056",
+                                            .title = "(#131056) Pair rate limit hit",
+                                            .detail = "Too many messages to this customer in a short time",
+                                            .retry_ms = 500};
+    static const struct send_result paused = {.outcome = SEND_REFUSED,
+                                              .code = "132015",
+                                              .title = "(#132015) Template is paused",
+                                              .detail = "The template is paused because of its quality"};
     static const struct send_result nobody = {.outcome = SEND_REFUSED,
                                               .code = "NO_RECIPIENT",
                                               .title = "the contact has no WhatsApp identity",
@@ -189,13 +211,18 @@ static void sandbox_send(const struct send_call *call, send_done_fn done, void *
     const char *phone = contact_identity(call->contact, "phone");
     const char *recipient = phone != NULL ? phone : contact_identity(call->contact, "bsuid");
     enum behaviour behaviour = recipient != NULL ? behaviour_of(recipient) : PLAY_NORMAL;
+    bool first = jx_int(jx_obj(call->message, "attempt"), "count", 1) <= 1;
 
     if (recipient == NULL) {
         done(&nobody, arg);
     } else if (behaviour == PLAY_WINDOW) {
         done(&window, arg);
-    } else if (behaviour == PLAY_LIMITED && jx_int(jx_obj(call->message, "attempt"), "count", 1) <= 1) {
+    } else if (behaviour == PLAY_PAUSED) {
+        done(&paused, arg);
+    } else if (behaviour == PLAY_LIMITED && first) {
         done(&limited, arg);
+    } else if (behaviour == PLAY_PAIR && first) {
+        done(&pair, arg);
     } else {
         accept_message(call, recipient, behaviour, done, arg);
     }
@@ -258,7 +285,7 @@ void sandbox_run(struct job *job, void *arg)
     json_t *channel = NULL;
 
     (void)arg;
-    bool known = behaviour >= 0 && behaviour <= PLAY_UNREAD && step >= 0 && step < STEPS_MAX;
+    bool known = behaviour >= 0 && behaviour < PLAY_COUNT && step >= 0 && step < STEPS_MAX;
     enum err rc = snapshot_open(job_store(job), &snap);
     if (rc == ERR_OK) {
         rc = channel_get(snap, job_partition(job), jx_str_or(payload, "channel_id", "-"), &channel, NULL);
@@ -349,4 +376,14 @@ enum err sandbox_inbound(struct changes *cs, const char *part, const json_t *cha
     hook_post(cs, part, channel, envelope(channel, "messages", items, contacts));
     *platform_id = wamid;
     return ERR_OK;
+}
+
+json_t *sandbox_numbers(void)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < sizeof magic / sizeof *magic; i++) {
+        jx_push(list, json_pack("{s:s, s:s}", "to", magic[i].recipient, "behaviour", magic[i].text));
+    }
+    return list;
 }

@@ -6,3 +6,8 @@ X("+15550100003", PLAY_LIMITED, "refused once with 130429 (rate limit), accepted
 X("+15550100004", PLAY_UNKNOWN, "no answer, although the platform took it: its statuses tell")
 X("+15550100005", PLAY_UNDELIVERED, "accepted and sent, but never delivered")
 X("+15550100006", PLAY_UNREAD, "sent and delivered, but never read")
+X("+15550100007", PLAY_PAIR, "refused once with 131056 (too many messages to this customer), accepted when tried again")
+X("+15550100008", PLAY_PAUSED, "refused: 132015, the template is paused")
+X("+15550100009", PLAY_LATE, "accepted; sent, delivered and read come late")
+X("+15550100010", PLAY_SHUFFLED, "accepted; read comes first, then sent and delivered, out of order")
+X("+15550100011", PLAY_TWICE, "accepted; each status is posted twice")

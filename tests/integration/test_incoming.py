@@ -56,3 +56,11 @@ class Visible(WhatsAppCase):
         self.assertEqual((len(self.graph.calls), len(self.messages())), (1, 2))
         self.assertNotEqual(self.daemon.cli("--live", "hooks", "replay", "hok_none").returncode, 0)
         self.assertEqual(self.daemon.get("/api/v1/hooks/", key=self.daemon.test).json["results"], [])
+
+
+class SandboxNumbers(WhatsAppCase):
+    def test_the_special_numbers_are_listed_for_test_keys(self):
+        rows = self.daemon.ok(self.daemon.get("/api/v1/sandbox/numbers/", key=self.daemon.test))["results"]
+        self.assertEqual([row["to"] for row in rows], [f"+155501{i:05d}" for i in range(1, 12)])
+        self.assertIn("131047", rows[1]["behaviour"])
+        self.assertEqual(self.daemon.get("/api/v1/sandbox/numbers/").status, 403)

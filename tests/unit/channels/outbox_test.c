@@ -467,6 +467,11 @@ static void test_sandbox(void **state)
         {"+15550100004", "read", NULL, "message.sent message.delivered message.read "},
         {"+15550100005", "sent", NULL, "message.sent "},
         {"+15550100006", "delivered", NULL, "message.sent message.delivered "},
+        {"+15550100007", "read", NULL, "message.sent message.delivered message.read "},
+        {"+15550100008", "failed", "132015", "message.failed "},
+        {"+15550100009", "read", NULL, "message.sent message.delivered message.read "},
+        {"+15550100010", "read", NULL, "message.sent message.read "},
+        {"+15550100011", "read", NULL, "message.sent message.delivered message.read "},
     };
     struct play p = {.f = *state, .part = PART_TEST};
 
