@@ -30,12 +30,16 @@ static void check_item(const struct inbound_item *item)
     CHECK(json_is_object(body));
     switch (item->kind) {
     case INBOUND_MESSAGE:
+    case INBOUND_ECHO:
         CHECK(json_array_size(jx_arr(body, "identities")) > 0);
         CHECK(jx_str_or(body, "platform_id", "")[0] != '\0' && jx_int(body, "platform_ms", 0) >= 0);
         CHECK(jx_str_or(body, "type", "")[0] != '\0' && json_is_boolean(json_object_get(body, "wants_turn")));
         break;
     case INBOUND_STATUS:
         CHECK(jx_str_or(body, "platform_id", "")[0] != '\0' && jx_str(body, "status") != NULL);
+        break;
+    case INBOUND_CHOICE:
+        CHECK(json_array_size(jx_arr(body, "identities")) > 0 && json_is_boolean(json_object_get(body, "out")));
         break;
     case INBOUND_OTHER:
         CHECK(jx_str(body, "field") != NULL && json_object_get(body, "value") != NULL);
