@@ -96,9 +96,11 @@ static enum err add_deliveries(struct replay *r, int64_t since_ms, int64_t until
             r->count++;
         }
     }
-    *next = page.more && page.count > 0
-                ? arena_strdup(c->arena, jx_str_or(page.rows[page.count - 1].body, "created_at", ""))
-                : NULL;
+    *next = NULL;
+    if (page.more && page.count > 0) { /* to the millisecond: a busy second holds more than one page */
+        char text[CLOCK_TEXT_SIZE];
+        *next = arena_strdup(c->arena, clock_rfc3339_ms(id_time_ms(page.rows[page.count - 1].id), text));
+    }
     store_page_free(&page);
     return ERR_OK;
 }
