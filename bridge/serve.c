@@ -149,6 +149,13 @@ static int open_workers(struct app *app)
     return rc == ERR_OK ? 0 : start_failed("start the workers", rc, "");
 }
 
+/* The certificate of the options; none: plain HTTP. */
+static enum err load_tls(struct app *app)
+{
+    const char *chain = option_text(OPT_TLS_CERT);
+    return chain[0] != '\0' ? http_server_tls(app->http, chain, option_text(OPT_TLS_KEY)) : ERR_OK;
+}
+
 /* The front: the option's address and the administration socket in the data directory. */
 static int open_front(struct app *app)
 {
@@ -161,7 +168,11 @@ static int open_front(struct app *app)
     config.connections_max = (unsigned)option_int(OPT_HTTP_CONNECTIONS);
     api_attach(&config, app);
     app->http = http_server_new(&config);
-    enum err rc = http_server_listen(app->http, option_text(OPT_LISTEN));
+    enum err rc = load_tls(app);
+    if (rc != ERR_OK) {
+        return start_failed("use the certificate", rc, "http.tls_cert and http.tls_key name PEM files that belong together");
+    }
+    rc = http_server_listen(app->http, option_text(OPT_LISTEN));
     if (rc != ERR_OK) {
         return start_failed("listen", rc, "is the address free? choose another with --listen HOST:PORT");
     }
@@ -209,6 +220,11 @@ static void apply_reload(struct app *app)
     }
     log_set(level, strcmp(option_text(OPT_LOG_FORMAT), "json") == 0 ? LOG_JSON : LOG_KEYVALUE);
     store_set_reserve(app->store, (uint64_t)option_int(OPT_STORE_RESERVE));
+    bool secure = strncmp(http_server_url(app->http), "https:", 6) == 0; /* plain stays plain until a restart */
+    enum err rc = secure ? load_tls(app) : ERR_OK;
+    if (rc != ERR_OK) {
+        log_error("serve.tls_kept", "reason=%s", log_quote(err_text(rc)));
+    }
 }
 
 /* SIGHUP: rereads the file; a bad one changes nothing and is said. */

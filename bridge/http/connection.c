@@ -117,6 +117,9 @@ static void linger(struct http_conn *conn)
 {
     conn->lingering = true;
     conn->linger_since = clock_mono_ms();
+    if (conn->tls) {
+        http_tls_goodbye(conn->bev);
+    }
     shutdown(bufferevent_getfd(conn->bev), SHUT_WR);
     http_server_unlive(conn->thread->server);
 }
@@ -209,6 +212,12 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 {
     (void)bev;
     struct http_conn *conn = conn_of(arg);
+    if ((what & BEV_EVENT_CONNECTED) != 0) {
+        return; /* a TLS handshake is done */
+    }
+    if (conn->tls) {
+        http_tls_forget_errors();
+    }
     conn->eof = true;
     if ((what & BEV_EVENT_EOF) == 0 || streams(conn)) {
         http_conn_close(conn);
@@ -243,7 +252,9 @@ static size_t input_max(const struct http_config *config)
 void http_conn_new(struct http_thread *thread, int fd, const char *peer, bool from_unix)
 {
     struct event_base *base = loop_base(thread->loop);
-    struct bufferevent *bev = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
+    bool tls = !from_unix && http_tls_on(thread->server);
+    struct bufferevent *bev = tls ? http_tls_accept(thread->server, base, fd)
+                                  : bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
     if (bev == NULL) {
         close(fd);
         http_server_unlive(thread->server);
@@ -258,6 +269,7 @@ void http_conn_new(struct http_thread *thread, int fd, const char *peer, bool fr
     CHECK(conn->kick != NULL);
     conn->reader = http_reader_new();
     conn->from_unix = from_unix;
+    conn->tls = tls;
     conn->fresh = true;
     conn->idle_since = clock_mono_ms();
     memcpy(conn->peer, peer, strnlen(peer, sizeof conn->peer - 1));

@@ -53,6 +53,10 @@ struct http_server *http_server_new(const struct http_config *config);
 /* "HOST:PORT", "[v6]:PORT" or "unix:/path" (mode 0600, replaces a dead socket file). May be called several times before
  * start. ERR_INVALID, ERR_BUSY (address in use), ERR_DENIED. */
 enum err http_server_listen(struct http_server *server, const char *address) MUST_CHECK;
+/* TLS on every TCP listener, with a certificate chain and its key from PEM files: before the first listen, and again at any
+ * time for renewed files; open connections keep what they have. ERR_NOTFOUND (a file cannot be read), ERR_INVALID (the
+ * log says why); nothing has changed then. Thread: any. */
+enum err http_server_tls(struct http_server *server, const char *chain_file, const char *key_file) MUST_CHECK;
 /* "http://127.0.0.1:41234" of the first TCP listener, "" before listen. */
 const char *http_server_url(const struct http_server *server);
 /* Starts the loops' threads; returns when all listeners accept. */

@@ -10,6 +10,7 @@
 #ifndef CHASQUI_HTTP_INT_H
 #define CHASQUI_HTTP_INT_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -123,6 +124,7 @@ struct http_conn {
     unsigned under_way; /* length of requests */
     char peer[HTTP_PEER_SIZE];
     bool from_unix;
+    bool tls;
     bool closing;   /* no further request is read; closes when the answers are out */
     bool eof;       /* the client sends nothing more */
     bool abort;     /* close at the next turn */
@@ -169,6 +171,8 @@ TAILQ_HEAD(http_listeners, http_listener);
 /* Why accepting rests; it goes on when no bit is left. */
 enum { HTTP_PAUSE_FULL = 1, HTTP_PAUSE_BACKOFF = 2 };
 
+struct ssl_ctx_st;
+
 struct http_server {
     struct http_config config;
     struct http_thread *threads; /* config.threads of them */
@@ -186,6 +190,9 @@ struct http_server {
     struct loop_timer *backoff;
     int64_t complained_ms;
     unsigned long unreported;
+
+    pthread_mutex_t tls_lock;
+    struct ssl_ctx_st *tls; /* NULL: plain; under tls_lock */
 
     atomic_uint_fast64_t connections;
     atomic_uint_fast64_t accepted;
@@ -275,6 +282,13 @@ void http_conn_close(struct http_conn *conn);
 void http_conn_kick(struct http_conn *conn);
 void http_conn_drain(struct http_conn *conn);
 unsigned http_conn_cut(struct http_conn *conn);
+
+/* ---- tls.c ---- */
+bool http_tls_on(struct http_server *server);
+struct bufferevent *http_tls_accept(struct http_server *server, struct event_base *base, int fd);
+void http_tls_goodbye(struct bufferevent *bev);
+void http_tls_forget_errors(void);
+void http_tls_free(struct http_server *server);
 
 /* ---- listener.c ---- */
 enum err http_listener_open(struct http_server *server, const char *address);

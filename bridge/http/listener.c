@@ -94,7 +94,7 @@ static void note_url(struct http_server *server, int fd, const char *host)
     const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)&bound;
     unsigned port = ntohs(v6 ? in6->sin6_port : in4->sin_port);
     bool brackets = strchr(host, ':') != NULL;
-    snprintf(server->url, sizeof server->url, "http://%s%s%s:%u", brackets ? "[" : "", host,
+    snprintf(server->url, sizeof server->url, "%s://%s%s%s:%u", http_tls_on(server) ? "https" : "http", brackets ? "[" : "", host,
              brackets ? "]" : "", port);
 }
 

@@ -75,6 +75,7 @@ struct http_server *http_server_new(const struct http_config *config)
     struct http_server *server = xcalloc(1, sizeof *server);
     server->config = *config;
     server->spare_fd = -1;
+    pthread_mutex_init(&server->tls_lock, NULL);
     TAILQ_INIT(&server->listeners);
     server->threads = xcalloc(config->threads, sizeof *server->threads);
     for (unsigned i = 0; i < config->threads; i++) {
@@ -283,6 +284,7 @@ void http_server_free(struct http_server *server)
     if (server->spare_fd >= 0) {
         close(server->spare_fd);
     }
+    http_tls_free(server);
     free(server->threads);
     free(server);
 }

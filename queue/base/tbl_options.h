@@ -10,6 +10,9 @@ X(OPT_LOG_LEVEL, "log.level", "log-level", OPTION_TEXT, "info", 0, 0, true, fals
 X(OPT_LOG_FORMAT, "log.format", "log-format", OPTION_TEXT, "keyvalue", 0, 0, true, false, "keyvalue or json")
 X(OPT_LISTEN, "http.listen", "listen", OPTION_TEXT, "127.0.0.1:8080", 0, 0, false, false,
   "HOST:PORT to serve; port 0 picks a free one")
+X(OPT_TLS_CERT, "http.tls_cert", "tls-cert", OPTION_TEXT, "", 0, 0, true, false,
+  "PEM file of the certificate chain: HTTPS instead of HTTP; read again on SIGHUP")
+X(OPT_TLS_KEY, "http.tls_key", "tls-key", OPTION_TEXT, "", 0, 0, true, false, "PEM file of its private key")
 X(OPT_HTTP_THREADS, "http.threads", "http-threads", OPTION_INT, "1", 1, 64, false, false, "HTTP event-loop threads")
 X(OPT_HTTP_HEAD_TIME, "http.head_timeout", "http-head-timeout", OPTION_TIME, "10s", 100, 600000, false, false,
   "deadline for a request's head")

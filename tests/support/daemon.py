@@ -105,12 +105,12 @@ class Daemon:
         self.process = subprocess.Popen([CHASQUI, "serve", "--data", self.data, "--listen", self.listen, *self.flags()],
                                         stdout=subprocess.PIPE, stderr=self.log, env=self.env(), text=True)
         line = self.process.stdout.readline()
-        match = re.fullmatch(r"listening on (http://\S+)\n", line)
+        match = re.fullmatch(r"listening on (https?://\S+)\n", line)
         if not match:
             self.process.wait(10)
             raise AssertionError(f"serve said {line!r}, exit {self.process.returncode}, log:\n{self.log_text()[-3000:]}")
         self.url = match.group(1)
-        self.listen = self.url.removeprefix("http://")
+        self.listen = self.url.partition("://")[2]
         return self
 
     def kill(self):
