@@ -56,7 +56,7 @@ X(OPT_GRAPH_VERSION, "whatsapp.graph_version", "whatsapp-graph-version", OPTION_
   "Graph API version, unless the channel names its own")
 X(OPT_WINDOW_CLOSING, "whatsapp.window_closing", "window-closing", OPTION_TIME, "1h", 60000, 86400000, true, false,
   "the event window.closing tells so long before free text may no longer be sent")
-X(OPT_MARK_READ, "whatsapp.mark_read", "mark-read", OPTION_BOOL, "true", 0, 0, true, false,
+X(OPT_MARK_READ, "whatsapp.mark_read", "mark-read", OPTION_BOOL, "false", 0, 0, true, false,
   "mark a customer's message as read, and show that somebody types, when the agent begins to answer")
 X(OPT_PROBE_EVERY, "whatsapp.probe_every", "probe-every", OPTION_TIME, "60s", 100, 3600000, true, false,
   "how often a channel that was paused for its credentials or account is tried; it goes on once that works")

@@ -6,6 +6,8 @@ from tests.support.daemon import wait_for
 
 
 class Reading(WhatsAppCase):
+    options = {"mark_read": None}
+
     def test_what_the_agent_answers_is_marked_as_read_with_typing(self):
         self.graph.says(CUSTOMER, "When does the shop open?", wamid="wamid.READ1")
         self.graph.wait_sends(1)
