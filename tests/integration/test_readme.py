@@ -18,7 +18,9 @@ class Readme(unittest.TestCase):
         self.assertGreaterEqual(len(blocks), 8)
         home = tempfile.mkdtemp(prefix="chasqui-readme-")
         self.addCleanup(shutil.rmtree, home, True)
-        self.addCleanup(shutil.rmtree, "/tmp/chasqui-docs", True)
+        for made in ("/tmp/chasqui-docs", "/tmp/chasqui-backup"):
+            shutil.rmtree(made, True)
+            self.addCleanup(shutil.rmtree, made, True)
         self.data = os.path.join(home, ".local/share/chasqui")
         self.addCleanup(test_quickstart.Quickstart.end_daemon, self)
         env = {k: v for k, v in os.environ.items() if not k.startswith(("CHASQUI_", "XDG_"))}
