@@ -1,8 +1,10 @@
 /* ops.c: for those who run the daemon. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bridge/api/call.h"
+#include "bridge/api/reply.h"
 #include "bridge/api/figures.h"
 #include "kb/kb.h"
 #include "queue/base/clock.h"
@@ -46,18 +48,32 @@ static void unready(struct app *app, const char **word, const char **text)
     }
 }
 
+/* What stands in the way, in the envelope that every error wears, with the reason as a word for machines. */
+static json_t *unready_answer(struct call *c, const char *word, const char *text)
+{
+    json_t *out = NULL;
+    char *envelope = reply_error_text(strcmp(word, "draining") == 0 ? API_DRAINING : API_UNAVAILABLE, NULL, text,
+                                      http_request_id(c->req));
+    CHECK(jx_parse_lenient(envelope, strlen(envelope), &out) == ERR_OK);
+    free(envelope);
+    jx_set_str(out, "status", "unready");
+    jx_set_str(out, "reason", word);
+    return out;
+}
+
 void ops_ready(struct call *c)
 {
     const char *word, *text;
-    json_t *out = json_object();
     unready(c->api->app, &word, &text);
-    jx_set_str(out, "status", word == NULL ? "ready" : "unready");
-    if (word != NULL) {
-        jx_set_str(out, "reason", word);
-        jx_set_str(out, "detail", text);
-    }
     c->bare = true;
-    call_reply(c, word != NULL ? 503 : 200, out);
+    if (word != NULL) {
+        http_reply_header(c->req, "Retry-After", "5");
+        call_reply(c, 503, unready_answer(c, word, text));
+        return;
+    }
+    json_t *out = json_object();
+    jx_set_str(out, "status", "ready");
+    call_reply(c, 200, out);
 }
 
 /* One figure with its help and type. */
