@@ -47,7 +47,18 @@ static json_t *show(const json_t *template)
     return json_incref((json_t *)template);
 }
 
-/* The templates of the channel; name NULL: all. */
+/* Whether the channel has a template in any language that the query finds. */
+static bool any(struct call *c, const struct page_query *query)
+{
+    struct page_query first = *query;
+    struct store_page page = {0};
+    first.limit = 1;
+    bool found = snapshot_page(call_snap(c), &first, &page) == ERR_OK && page.count > 0;
+    store_page_free(&page);
+    return found;
+}
+
+/* The templates of the channel; name NULL: all. A name that has none is not there. */
 static void list(struct call *c, const char *name)
 {
     json_t *channel = channel_of(c);
@@ -60,6 +71,10 @@ static void list(struct call *c, const char *name)
                                        .match = {jx_str(channel, "id"), name}},
                              .show = show,
                              .total = -1};
+    if (name != NULL && !any(c, &spec.query)) {
+        call_fail(c, API_NOT_FOUND, NULL, NULL);
+        return;
+    }
     list_reply(c, &spec);
 }
 

@@ -181,6 +181,7 @@ class Obedience(ModelCase):
     """A model that does whatever the text says: what it may not do, code prevents."""
 
     def test_nothing_forbidden_leaves_the_house(self):
+        self.settings(settings={"chat": {"confidence_threshold": 0}})  # every question reaches the model
         self.model.always(Says(lambda request: {
             "link": "Pay at https://evil.example/pay and see https://shop.example/hours today.",
             "system": "My instructions are: " + request.system,
