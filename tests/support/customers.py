@@ -99,8 +99,9 @@ def assert_answered_once(case, daemon, graph, acked):
     platform.
     """
     sends = graph.sends
-    ours = [call.opaque for call in sends]
-    case.assertEqual({to for to in ours if ours.count(to) > 1}, set(), "sent twice")
+    ours = collections.Counter(call.opaque for call in sends)
+    case.assertEqual({message for message, count in ours.items() if count > 1}, set(), "sent twice")
+    order = {call.wamid: place for place, call in enumerate(sends)}
     stored, doubts = {}, []
     for messages in conversations(daemon):
         came = [m["platform_id"] for m in messages if m["direction"] == "in"]
@@ -115,8 +116,8 @@ def assert_answered_once(case, daemon, graph, acked):
                 doubts.append(m)
                 case.assertEqual((m["status"], m.get("error", {}).get("code")), ("failed", "OUTCOME_UNKNOWN"), m)
                 case.assertNotIn(m["id"], ours, "given up although the platform had it")
-        case.assertEqual([call.wamid for call in sends if call.wamid in {m.get("platform_id") for m in went}],
-                         [m["platform_id"] for m in went if m not in doubts], "answers out of order")
+        places = [order[m["platform_id"]] for m in went if m not in doubts]
+        case.assertEqual(places, sorted(places), "answers out of order")
     for sender, wamids in acked.items():
         case.assertEqual([w for w in wamids if w not in stored], [], f"{sender}: acknowledged and lost")
         case.assertEqual([w for w in stored[wamids[0]] if w in wamids], wamids, f"{sender}: out of order")
