@@ -3,7 +3,7 @@
  * The rows are queue/base/tbl_options.h: name ("http.listen"), type, unit, default, range, whether a reload
  * takes it, whether it is secret, one line of help. From a row come the flag (--http-listen, or the short form
  * named in the row), the variable (CHASQUI_HTTP_LISTEN), the key in the INI file ([http] listen = ...),
- * `chasqui check-config` and the man page. An unknown key is an error that names the nearest known one.
+ * `chasqui check-config` and the man page. Variables of the section "core" leave it out (CHASQUI_DATA). An unknown key is an error that names the nearest known one.
  * Thread: loading at start; getters from any thread afterwards. */
 #ifndef CHASQUI_BASE_OPTION_H
 #define CHASQUI_BASE_OPTION_H
