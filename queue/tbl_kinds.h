@@ -35,6 +35,12 @@ KIND(KIND_ADDRESS,      22, "address",      "",     false) /* global: channel id
 KIND(KIND_NOTICE,       23, "notice",       "ntc",  false) /* what a platform told besides messages and statuses */
 KIND(KIND_FILE,         24, "file",         "fil",  false) /* a media file, in or out; its bytes are a blob */
 KIND(KIND_TEMPLATE,     25, "template",     "",     false) /* id: CHANNEL/NAME/LANGUAGE */
+KIND(KIND_LEAD,         26, "lead",         "led",  false)
+KIND(KIND_APPOINTMENT,  27, "appointment",  "apt",  false)
+KIND(KIND_CALENDAR,     28, "calendar",     "",     false) /* id: AGENT/RESOURCE/DAY; its revision guards the day's bookings */
+KIND(KIND_FLOW,         29, "flow",         "flw",  false)
+KIND(KIND_SECRET,       30, "secret",       "",     false) /* id: its name; sealed, referred to by flows and tools */
+KIND(KIND_PAGE,         31, "page",         "pag",  false) /* one page of a knowledge source */
 #endif
 
 #ifdef INDEX
@@ -62,4 +68,10 @@ INDEX(INDEX_NOTICE_CHANNEL,       20, KIND_NOTICE,       "by_channel",      "cha
 INDEX(INDEX_QUARANTINE_CHANNEL,   21, KIND_QUARANTINE,   "by_channel",      "channel_id", "hook_id", "",           true)
 INDEX(INDEX_CONVERSATION_WINDOW,  22, KIND_CONVERSATION, "by_window",       "window_expires_at", "", "",           false)
 INDEX(INDEX_TEMPLATE_CHANNEL,     23, KIND_TEMPLATE,     "by_channel",      "channel_id", "name", "",              true)
+INDEX(INDEX_LEAD_CONTACT,         24, KIND_LEAD,         "by_contact",      "agent_id", "contact_id", "",          false)
+INDEX(INDEX_LEAD_STATUS,          25, KIND_LEAD,         "by_status",       "status", "", "",                      true)
+INDEX(INDEX_APPOINTMENT_STARTS,   26, KIND_APPOINTMENT,  "by_start",        "agent_id", "starts_at", "",           true)
+INDEX(INDEX_APPOINTMENT_CONTACT,  27, KIND_APPOINTMENT,  "by_contact",      "contact_id", "", "",                  false)
+INDEX(INDEX_FLOW_AGENT,           28, KIND_FLOW,         "by_agent",        "agent_id", "", "",                    true)
+INDEX(INDEX_PAGE_DOCUMENT,        29, KIND_PAGE,         "by_document",     "document_id", "", "",                 true)
 #endif
