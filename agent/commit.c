@@ -28,6 +28,25 @@ static void mark_answered(struct turn *turn)
     }
 }
 
+/* The messages that go before the reply's text; the last of them stands for the turn. */
+static void add_sayings(struct turn *turn, struct changes *cs, struct snapshot *snap)
+{
+    for (const struct turn_saying *say = turn->sayings; say != NULL; say = say->next) {
+        struct message_draft draft = {
+            .author_type = "ai",
+            .author_name = jx_str(turn->agent, "name"),
+            .type = say->type,
+            .text = say->text,
+            .content = say->content,
+            .confidence = -1,
+            .source = say->source,
+            .turn_id = turn->id.text,
+            .expires_ms = clock_wall_ms() + option_int(OPT_REPLY_MAX_AGE),
+        };
+        turn->sent = message_send(cs, snap, turn->part, turn->conversation, &draft);
+    }
+}
+
 static void add_reply(struct turn *turn, struct changes *cs, struct snapshot *snap)
 {
     struct message_draft draft = {
@@ -44,7 +63,10 @@ static void add_reply(struct turn *turn, struct changes *cs, struct snapshot *sn
 
     mark_answered(turn);
     conversation_put(cs, turn->part, turn->conversation, turn->rev);
-    turn->sent = message_send(cs, snap, turn->part, turn->conversation, &draft);
+    add_sayings(turn, cs, snap);
+    if (turn->text != NULL) {
+        turn->sent = message_send(cs, snap, turn->part, turn->conversation, &draft);
+    }
     changes_add(cs, turn->part, "turns.replied", 1);
 }
 
@@ -54,6 +76,7 @@ static void add_handoff(struct turn *turn, struct changes *cs, struct snapshot *
     const char *announce = jx_str_or(turn_handoff(turn), "announce", row->announce);
 
     mark_answered(turn);
+    add_sayings(turn, cs, snap);
     turn->sent = handoff_trigger(cs, snap, turn->part, turn->conversation, turn->rev, row->name, row->note,
                                  turn->reason == HANDOFF_LOOP ? NULL : announce);
     changes_add(cs, turn->part, "turns.handed_off", 1);
@@ -88,16 +111,33 @@ static void add_trace(const struct turn *turn, struct changes *cs)
     json_decref(trace);
 }
 
-/* The change-set of a settled turn; NULL if the store cannot be read. */
-static struct changes *build(struct turn *turn)
+/* What the steps asked to be written besides. False if one of them is not possible any more. */
+static bool add_effects(struct turn *turn, struct changes *cs, struct snapshot *snap)
+{
+    bool possible = true;
+
+    for (const struct turn_effect *effect = turn->effects; possible && effect != NULL;
+         effect = effect->next) {
+        possible = effect->fn(turn, cs, snap, effect->arg);
+    }
+    return possible;
+}
+
+/* The change-set of a settled turn. ERR_CONFLICT: an effect is not possible any more. */
+static enum err build(struct turn *turn, struct changes **out)
 {
     struct snapshot *snap;
     struct changes *cs;
 
     if (snapshot_open(job_store(turn->job), &snap) != ERR_OK) {
-        return NULL;
+        return ERR_IO;
     }
     cs = changes_new();
+    if (!add_effects(turn, cs, snap)) {
+        snapshot_close(snap);
+        changes_free(cs);
+        return ERR_CONFLICT;
+    }
     if (turn->action == ACTION_REPLY) {
         add_reply(turn, cs, snap);
     } else if (turn->action == ACTION_HANDOFF) {
@@ -108,7 +148,8 @@ static struct changes *build(struct turn *turn)
     snapshot_close(snap);
     add_trace(turn, cs);
     changes_ack(cs, turn->job);
-    return cs;
+    *out = cs;
+    return ERR_OK;
 }
 
 /* The record of the message that was sent, NULL if there is none. New reference. */
@@ -211,10 +252,14 @@ enum turn_outcome turn_commit(struct turn *turn)
         return postpone(turn, turn->postpone_ms);
     }
     CHECK(turn->action != ACTION_NONE);
-    struct changes *cs = build(turn);
-    if (cs == NULL) {
-        turn->why = "store";
-        return TURN_FAIL;
+    struct changes *cs = NULL;
+    enum err rc = build(turn, &cs);
+    if (rc == ERR_OK) {
+        return submit(turn, cs);
     }
-    return submit(turn, cs);
+    if (rc == ERR_CONFLICT) {
+        return turn->runs >= TURN_RUNS ? postpone(turn, MAKE_ROOM_MS) : TURN_RETRY;
+    }
+    turn->why = "store";
+    return TURN_FAIL;
 }

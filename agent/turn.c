@@ -203,6 +203,31 @@ void turn_reply(struct turn *turn, const char *text, const char *source)
     turn->source = source;
 }
 
+void turn_effect(struct turn *turn, turn_effect_fn fn, void *arg)
+{
+    struct turn_effect *effect = arena_alloc(turn->arena, sizeof *effect);
+    struct turn_effect **end = &turn->effects;
+
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    *effect = (struct turn_effect){.fn = fn, .arg = arg};
+    *end = effect;
+}
+
+void turn_say(struct turn *turn, const char *type, const char *text, const json_t *content,
+              const char *source)
+{
+    struct turn_saying *saying = arena_alloc(turn->arena, sizeof *saying);
+    struct turn_saying **end = &turn->sayings;
+
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    *saying = (struct turn_saying){.type = type, .text = text, .content = content, .source = source};
+    *end = saying;
+}
+
 const json_t *turn_chat(const struct turn *turn)
 {
     return jx_obj(jx_obj(turn->agent, "settings"), "chat");

@@ -80,6 +80,25 @@ struct generation {
     int64_t retry_ms, attempt_us, first_us;
 };
 
+struct turn;
+
+/* What a step wants written besides the reply: called while the commit's change-set is built, with the
+ * snapshot it stands on. False: what is true now does not allow it any more; the turn is decided again. */
+typedef bool (*turn_effect_fn)(struct turn *turn, struct changes *cs, struct snapshot *snap, void *arg);
+struct turn_effect {
+    struct turn_effect *next;
+    turn_effect_fn fn;
+    void *arg;
+};
+
+/* A message that goes out before the reply's text, in the order they were said. */
+struct turn_saying {
+    struct turn_saying *next;
+    const char *type, *text; /* as in struct message_draft */
+    const json_t *content;
+    const char *source;
+};
+
 struct turn {
     unsigned magic;
     struct job *job;
@@ -123,6 +142,8 @@ struct turn {
     json_t *citations;    /* array; NULL none */
     double confidence;    /* of the search; < 0: not searched */
     unsigned links_removed;
+    struct turn_effect *effects; /* in the order they were added */
+    struct turn_saying *sayings; /* ACTION_REPLY and ACTION_HANDOFF: sent first */
 
     /* ---- the commit (commit.c) ---- */
     bool submitted, settled;
@@ -145,6 +166,14 @@ const char *turn_step_name(enum turn_step step);
 void turn_silence(struct turn *turn, const char *why, bool unanswered);
 void turn_hand_off(struct turn *turn, enum handoff_reason reason, const char *why);
 void turn_reply(struct turn *turn, const char *text, const char *source);
+
+/* Adds to the commit, whatever the turn's action comes to be, but for ACTION_POSTPONE. fn and arg stay good
+ * until the run ends (arg: of the arena). */
+void turn_effect(struct turn *turn, turn_effect_fn fn, void *arg);
+/* Says something before the reply's own text; strings and content as in struct message_draft, good until the
+ * run ends. An ACTION_REPLY whose text is NULL has only its sayings. */
+void turn_say(struct turn *turn, const char *type, const char *text, const json_t *content,
+              const char *source);
 
 /* Settings of the turn's agent. */
 const json_t *turn_chat(const struct turn *turn);
