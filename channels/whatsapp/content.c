@@ -73,7 +73,7 @@ static bool has_text(const json_t *obj, const char *key)
     return text != NULL && text[0] != '\0';
 }
 
-/* Media is named by exactly one of an uploaded id and a link. */
+/* Media is named by exactly one of an uploaded id, a link and a file of ours. */
 static const char *check_media(const json_t *content, const char **field)
 {
     const char *link = jx_str(content, "link");
@@ -85,11 +85,31 @@ static const char *check_media(const json_t *content, const char **field)
     if (link != NULL && strncmp(link, "http://", 7) != 0 && strncmp(link, "https://", 8) != 0) {
         return "must be an http or https URL";
     }
-    *field = "/caption";
-    if (jx_str(content, "caption") != NULL && text_units(jx_str(content, "caption")) > CAPTION_MAX) {
-        return "must be at most 1024 characters";
-    }
     return NULL;
+}
+
+static const char *check_captioned(const json_t *content, const char **field)
+{
+    const char *wrong = check_media(content, field);
+
+    if (wrong == NULL && jx_str(content, "caption") != NULL &&
+        text_units(jx_str(content, "caption")) > CAPTION_MAX) {
+        *field = "/caption";
+        wrong = "must be at most 1024 characters";
+    }
+    return wrong;
+}
+
+/* Voice messages and stickers. */
+static const char *check_uncaptioned(const json_t *content, const char **field)
+{
+    const char *wrong = check_media(content, field);
+
+    if (wrong == NULL && json_object_get(content, "caption") != NULL) {
+        *field = "/caption";
+        wrong = "is not possible with this type";
+    }
+    return wrong;
 }
 
 static const char *check_location(const json_t *content, const char **field)
@@ -105,36 +125,6 @@ static const char *check_location(const json_t *content, const char **field)
     return longitude < -180 || longitude > 180 ? "must be a number from -180 to 180" : NULL;
 }
 
-static const char *check_template(const json_t *content, const char **field)
-{
-    *field = "/name";
-    if (!has_text(content, "name")) {
-        return "is required";
-    }
-    *field = "/language/code";
-    if (!has_text(jx_obj(content, "language"), "code")) {
-        return "is required";
-    }
-    const json_t *components = json_object_get(content, "components");
-    *field = "/components";
-    return components != NULL && !json_is_array(components) ? "must be a list" : NULL;
-}
-
-static const char *check_interactive(const json_t *content, const char **field)
-{
-    *field = "/type";
-    if (!has_text(content, "type")) {
-        return "is required";
-    }
-    *field = "/action";
-    if (jx_obj(content, "action") == NULL) {
-        return "is required";
-    }
-    *field = "/body/text";
-    return jx_obj(content, "body") != NULL && !has_text(jx_obj(content, "body"), "text") ? "is required"
-                                                                                         : NULL;
-}
-
 static const char *check_reaction(const json_t *content, const char **field)
 {
     *field = "/message_id";
@@ -146,23 +136,20 @@ static const char *check_reaction(const json_t *content, const char **field)
                                             : NULL;
 }
 
-static const char *check_contacts(const json_t *content, const char **field)
-{
-    const json_t *cards = json_is_array(content) ? content : jx_arr(content, "contacts");
-
-    *field = "/contacts";
-    return json_array_size(cards) == 0 ? "must be a list of at least one contact card" : NULL;
-}
-
 static const struct {
     const char *type;
     content_fn check;
 } content_rules[] = {
-    {"image", check_media},       {"video", check_media},
-    {"audio", check_media},       {"document", check_media},
-    {"sticker", check_media},     {"location", check_location},
-    {"template", check_template}, {"interactive", check_interactive},
-    {"reaction", check_reaction}, {"contacts", check_contacts},
+    {"image", check_captioned},
+    {"video", check_captioned},
+    {"audio", check_uncaptioned},
+    {"document", check_captioned},
+    {"sticker", check_uncaptioned},
+    {"location", check_location},
+    {"template", whatsapp_template_fault},
+    {"interactive", whatsapp_interactive_fault},
+    {"reaction", check_reaction},
+    {"contacts", whatsapp_contacts_fault},
 };
 
 static enum err refuse(const char **field, const char *where, struct buf *why, const char *reason)
@@ -186,6 +173,9 @@ enum err whatsapp_content_check(const char *type, const char *text, const json_t
         }
         if (!json_is_object(content) && !json_is_array(content)) {
             return refuse(field, "", why, "the content of a message of this type is required");
+        }
+        if (content_rules[i].check == check_captioned && text != NULL && text_units(text) > CAPTION_MAX) {
+            return refuse(field, "/text", why, "is the caption and must be at most 1024 characters");
         }
         const char *wrong = content_rules[i].check(content, &where);
         return wrong != NULL ? refuse(field, where, why, wrong) : ERR_OK;

@@ -36,6 +36,12 @@ bool whatsapp_field_ok(const char *field, const char *value, struct buf *why);
 enum err whatsapp_content_check(const char *type, const char *text, const json_t *content, const char **field,
                                 struct buf *why);
 
+/* interactive.c: what is wrong with such a content, NULL if nothing is; *field: a JSON pointer into it. Both
+ * are good until the thread's next check. */
+const char *whatsapp_interactive_fault(const json_t *content, const char **field);
+const char *whatsapp_template_fault(const json_t *content, const char **field);
+const char *whatsapp_contacts_fault(const json_t *content, const char **field);
+
 /* The identities of the recipient in an accepted send's answer: Meta may write a number in another way than
  * we did (Brazil, Mexico), and the customer's replies come from that one. New reference, maybe empty. */
 json_t *whatsapp_recipient_of(const json_t *answer);
