@@ -9,7 +9,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-#include "bridge/cli/csv.h"
+#include "queue/base/csv.h"
 #include "queue/base/codec.h"
 
 #define FILE_MAX (1u << 20) /* one document; the API's own limit is the same */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bridge/cli/csv.h"
+#include "queue/base/csv.h"
 #include "tests/fuzz/fuzz.h"
 
 /* Writes the record read last, every field in quotes. */

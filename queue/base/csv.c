@@ -1,5 +1,5 @@
 /* csv.c: reading RFC 4180 records; see csv.h. */
-#include "bridge/cli/csv.h"
+#include "queue/base/csv.h"
 
 #include <string.h>
 #include <strings.h>

@@ -1,7 +1,7 @@
 /* csv.h: a reader of comma-separated values (RFC 4180): quoted fields may hold commas, quotes ("") and line breaks; LF and CRLF
  * end a record; a byte-order mark is passed over. */
-#ifndef CHASQUI_CLI_CSV_H
-#define CHASQUI_CLI_CSV_H
+#ifndef CHASQUI_BASE_CSV_H
+#define CHASQUI_BASE_CSV_H
 
 #include <stdbool.h>
 #include <stddef.h>
