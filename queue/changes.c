@@ -251,6 +251,27 @@ void changes_delete(struct changes *cs, enum kind kind, const char *part, const 
     (void)changes_op(cs, OP_DELETE, (unsigned)kind, part, id, STORE_ID_MAX);
 }
 
+enum err changes_peek(const struct changes *cs, enum kind kind, const char *part, const char *id,
+                      json_t **body, bool *touched)
+{
+    *touched = false;
+    for (size_t i = cs->op_count; i > 0; i--) {
+        const struct op *op = &cs->ops[i - 1];
+        bool record = op->type == OP_PUT || op->type == OP_DELETE;
+        if (!record || op->code != (unsigned)kind || strcmp(op->part, part) != 0 ||
+            strcmp(op->name, id) != 0) {
+            continue;
+        }
+        *touched = true;
+        if (op->type == OP_DELETE || op->value == NULL) {
+            return ERR_NOTFOUND;
+        }
+        size_t head = RECORD_HEAD + get_u32(op->value + 9);
+        return jx_parse_lenient((const char *)op->value + head, op->size - head, body);
+    }
+    return ERR_NOTFOUND;
+}
+
 void changes_add(struct changes *cs, const char *part, const char *counter, int64_t delta)
 {
     struct op *op = changes_op(cs, OP_ADD, 0, part, counter, KEY_NAME_MAX);

@@ -97,6 +97,10 @@ void changes_put_numbered(struct changes *cs, enum kind kind, const char *part, 
                           const char *stream);
 void changes_delete(struct changes *cs, enum kind kind, const char *part, const char *id); /* absent is fine */
 void changes_add(struct changes *cs, const char *part, const char *counter, int64_t delta);
+/* The record as this change-set leaves it so far: for rooms of which two may write the same record in one set. New
+ * reference. ERR_NOTFOUND: the set deletes it, or does not touch it (*touched says which); read the snapshot then. */
+enum err changes_peek(const struct changes *cs, enum kind kind, const char *part, const char *id, json_t **body,
+                      bool *touched) MUST_CHECK;
 /* True once any operation or guard was added. */
 bool changes_any(const struct changes *cs);
 /* Job operations (push, ack, retry, bury) are in jobs.h. */

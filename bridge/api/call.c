@@ -250,6 +250,7 @@ static enum api_error error_of(enum err rc)
     case ERR_LIMIT:
         return API_TOO_LARGE;
     case ERR_SEEN:
+    case ERR_EXISTS:
         return API_EXISTS;
     case ERR_CONFLICT:
     case ERR_STALE:

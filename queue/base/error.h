@@ -24,7 +24,8 @@
     X(ERR_TIMEOUT,  "timeout",   "the deadline passed")                                                               \
     X(ERR_NETWORK,  "network",   "a peer could not be reached or broke off")                                          \
     X(ERR_CLOSED,   "closed",    "shutting down, or the other end is gone")                                           \
-    X(ERR_NOMEM,    "no_memory", "an allocation whose size a peer chose failed")
+    X(ERR_NOMEM,    "no_memory", "an allocation whose size a peer chose failed")                                      \
+    X(ERR_EXISTS,   "exists",    "the place is taken already; nothing was done")
 
 enum err {
 #define X(symbol, name, text) symbol,

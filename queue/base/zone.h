@@ -1,4 +1,4 @@
-/* zone.h: wall time in a named time zone (IANA names), by ICU, the one place that includes it. Thread: any.
+/* zone.h: wall time in a named time zone (IANA names), by ICU. Thread: any.
  */
 #ifndef CHASQUI_BASE_ZONE_H
 #define CHASQUI_BASE_ZONE_H
