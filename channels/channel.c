@@ -437,6 +437,7 @@ static void common_take(const struct checking *c, json_t *channel)
     if (status != NULL) {
         jx_set_str(channel, "status", status);
         json_object_del(channel, "reason");
+        pace_release(jx_str_or(channel, "id", "")); /* somebody says that it may go on */
     }
 }
 

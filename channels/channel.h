@@ -1,10 +1,11 @@
 /* channel.h: the interface every messaging platform implements: verify, parse, send; one row per platform.
  *
  * A channel record: {"id", "agent_id", "type", "name"?, "status": "active|paused", "reason"?: {"code",
- * "detail"}, type-specific fields, "sealed": {FIELD: {"value", "last4"?}}, "created_at", "updated_at"};
- * credentials are sealed (crypto.h) under the context "PARTITION/CHANNEL_ID". In a test partition the sandbox
- * row takes the place of the platform's own sender: the same path, but nothing can leave the machine. Thread:
- * verify and parse on any thread (pure); send on the worker's loop. */
+ * "detail"}, "platform_state"?: {"messaging_limit"?, "throughput"?, "quality"?, "alert"?}, type-specific
+ * fields, "sealed": {FIELD: {"value", "last4"?}}, "created_at", "updated_at"}; credentials are sealed
+ * (crypto.h) under the context "PARTITION/CHANNEL_ID". In a test partition the sandbox row takes the place of
+ * the platform's own sender: the same path, but nothing can leave the machine. Thread: verify and parse on
+ * any thread (pure); send on the worker's loop. */
 #ifndef CHASQUI_CHANNELS_CHANNEL_H
 #define CHASQUI_CHANNELS_CHANNEL_H
 
@@ -41,6 +42,7 @@ struct send_result {
     const char *platform_id; /* good until the callback returns, as all texts here */
     const char *code, *title, *detail;
     int64_t retry_ms;
+    int64_t hold_ms; /* the whole channel should wait so long before its next message */
     /* ACCEPTED: what the platform calls the recipient, array of {"type","value"}, if it said so; NULL. */
     const json_t *identities;
 };
@@ -83,8 +85,9 @@ struct inbound_item {
      * channel. MESSAGE: {"identities", "name", "platform_id", "platform_ms", "type", "text", "content"?,
      * "reply_to"?, "wants_turn"}; STATUS: {"platform_id", "status", "platform_ms", "error"?, "outbox"? (our
      * message id, from the opaque callback data)}; ECHO: as MESSAGE, the identities being the
-     * customer's; CHOICE: {"identities", "name", "out", "platform_ms"}; OTHER: {"field", "value"} stored and
-     * visible; BAD: {"reason", "raw"} to quarantine. Owned by the list. */
+     * customer's; CHOICE: {"identities", "name", "out", "platform_ms"}; OTHER: {"field", "value", "account"?
+     * (the platform's id of the business account it is about)} stored and visible; BAD: {"reason", "raw"} to
+     * quarantine. Owned by the list. */
     json_t *body;
 };
 struct inbound_list {
@@ -95,6 +98,14 @@ void inbound_list_free(struct inbound_list *list);
 
 /* What a refusal means beyond its message. */
 enum refusal { REFUSAL_MESSAGE, REFUSAL_WINDOW, REFUSAL_OPTED_OUT };
+
+/* What a notice about the account does to a channel. */
+enum account_word {
+    ACCOUNT_SILENT, /* nothing */
+    ACCOUNT_NOTED,  /* "platform_state" in the record changed */
+    ACCOUNT_PAUSES, /* nothing can be sent: "reason" was set */
+    ACCOUNT_RESUMES /* it can be again */
+};
 
 struct channel_ops {
     const char *type;
@@ -130,6 +141,9 @@ struct channel_ops {
     bool paced; /* limits of the platform hold for each number and each customer: pace.c */
     /* What a platform's error code says of more than the message. NULL: nothing. */
     enum refusal (*refusal)(const char *code);
+    /* Applies what an INBOUND_OTHER says of the account to the record of one of its channels. NULL: nothing.
+     */
+    enum account_word (*account)(json_t *channel, const json_t *notice);
     /* The rule of one field's value (not empty, no control characters, at most 4,096 bytes already). False:
      * why holds the rule. NULL: no further rules. */
     bool (*field_ok)(const char *field, const char *value, struct buf *why);

@@ -75,6 +75,12 @@ json_t *refusal_template(struct snapshot *snap, const char *part, const json_t *
 /* How long the next message from this channel to this contact has to wait, in ms of the monotonic clock; 0:
  * it may go, and is counted. Thread: any. */
 int64_t pace_take(const char *channel_id, const char *contact_id, int64_t now_ms);
+/* The same for a number that the platform lets send so many messages a second (0: the option decides; an
+ * operator who set the option lower than the platform's own figure is obeyed). */
+int64_t pace_take_at(const char *channel_id, const char *contact_id, int64_t per_second, int64_t now_ms);
+/* Nothing leaves by this channel for ms; a hold that ends later is kept. pace_release: it may go on. */
+void pace_hold(const char *channel_id, int64_t ms, int64_t now_ms);
+void pace_release(const char *channel_id);
 /* Tests: forgets everything. */
 void pace_reset(void);
 
@@ -84,6 +90,11 @@ void pace_reset(void);
 json_t *media_note(struct changes *cs, const char *part, const json_t *channel, const json_t *msg,
                    const json_t *content);
 void media_run(struct job *job, void *arg);
+
+/* ---- account.c ---- */
+/* Applies a notice about a business account to the channels that belong to it; own: the hook's channel. */
+enum err account_note(struct changes *cs, struct snapshot *snap, const char *part, const json_t *own,
+                      const json_t *notice) MUST_CHECK;
 
 /* ---- template.c ---- */
 /* Applies an account-level field about a template, if that is what it is. */

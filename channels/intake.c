@@ -286,7 +286,7 @@ static enum err dispatch(struct changes *cs, struct snapshot *snap, const struct
         return consent_take(cs, snap, part_of(t), item->body);
     case INBOUND_OTHER:
         notice_add(cs, t, channel, item->body);
-        return template_note(cs, snap, part_of(t), channel, item->body);
+        return account_note(cs, snap, part_of(t), channel, item->body);
     case INBOUND_BAD:
         quarantine_add(cs, t, jx_str_or(item->body, "reason", ""), json_object_get(item->body, "raw"));
         return ERR_OK;

@@ -45,7 +45,7 @@ struct outbox {
     json_t *identities; /* that the answer told, NULL if none */
     char platform_id[520];
     char code[64], title[TEXT_MAX], detail[TEXT_MAX];
-    int64_t retry_ms;
+    int64_t retry_ms, hold_ms;
 };
 
 static void outbox_look(struct outbox *o);
@@ -228,6 +228,15 @@ static bool is_expired(const struct outbox *o, int64_t now)
     return expires > 0 ? now >= expires : created > 0 && now - created > AGE_MAX_MS;
 }
 
+/* A wait, but not beyond the moment at which the message expires: what follows from that is due then. */
+static int64_t wait_within(const struct outbox *o, int64_t ms)
+{
+    int64_t expires = time_field(o->message, "expires_at");
+    int64_t left = expires - clock_wall_ms() + 1000; /* times in records are whole seconds */
+
+    return expires > 0 && left < ms ? (left > 0 ? left : 0) : ms;
+}
+
 /* ---- look ---- */
 
 /* A reason why the message can never go out: a row of code and words. */
@@ -323,11 +332,12 @@ static void decide(struct outbox *o, struct snapshot *snap)
         int64_t probe = option_int(OPT_PROBE_EVERY);
         postpone(o, probe < PAUSED_WAIT_MS ? probe : PAUSED_WAIT_MS);
     } else {
-        wait = sender->paced ? pace_take(jx_str_or(o->channel, "id", ""), jx_str_or(o->contact, "id", ""),
-                                         clock_mono_ms())
+        int64_t rate = jx_int(jx_obj(o->channel, "platform_state"), "throughput", 0);
+        wait = sender->paced ? pace_take_at(jx_str_or(o->channel, "id", ""), jx_str_or(o->contact, "id", ""),
+                                            rate, clock_mono_ms())
                              : 0;
         if (wait > 0) {
-            postpone(o, wait);
+            postpone(o, wait_within(o, wait));
         } else {
             mark(o);
         }
@@ -368,6 +378,7 @@ static void sent(const struct send_result *result, void *arg)
     o->answered = true;
     o->outcome = result->outcome;
     o->retry_ms = result->retry_ms;
+    o->hold_ms = result->hold_ms;
     o->identities = result->identities != NULL ? json_deep_copy(result->identities) : NULL;
     keep(o->platform_id, sizeof o->platform_id, result->platform_id);
     keep(o->code, sizeof o->code, result->code);
@@ -510,7 +521,7 @@ static void settle_later(struct outbox *o, struct changes *cs)
 
     attempt_close(o);
     message_put(o, cs);
-    changes_postpone(cs, o->job, wait);
+    changes_postpone(cs, o->job, wait_within(o, wait));
     log_info("send.later", "message=%s code=%s wait_ms=%lld attempt=%lld", message_id(o), log_quote(o->code),
              (long long)wait, (long long)count);
 }
@@ -572,6 +583,10 @@ static void outbox_settle(struct outbox *o)
 
     if (rc == ERR_OK) {
         rc = records_read(o, snap);
+    }
+    if (o->hold_ms > 0) {
+        pace_hold(jx_str_or(o->channel, "id", "-"), o->hold_ms, clock_mono_ms());
+        o->hold_ms = 0; /* settling may come here again */
     }
     if (rc == ERR_OK && o->outcome == SEND_ACCEPTED) {
         rc = learn_recipient(o, cs, snap);

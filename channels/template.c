@@ -128,10 +128,11 @@ enum err template_note(struct changes *cs, struct snapshot *snap, const char *pa
     const json_t *value = jx_obj(notice, "value");
     const char *name = jx_str(value, "message_template_name");
     const char *event = jx_str(value, "event"), *category = jx_str(value, "new_category");
+    const char *quality = jx_str(value, "new_quality_score");
     json_t *record = NULL;
     uint64_t rev = 0;
 
-    if (name == NULL || (event == NULL && category == NULL)) {
+    if (name == NULL || (event == NULL && category == NULL && quality == NULL)) {
         return ERR_OK;
     }
     char *id = id_of(jx_str_or(channel, "id", "-"), name, jx_str_or(value, "message_template_language", ""));
@@ -151,6 +152,9 @@ enum err template_note(struct changes *cs, struct snapshot *snap, const char *pa
         }
         if (category != NULL) {
             jx_set_str(record, "category", category);
+        }
+        if (quality != NULL) {
+            jx_set_str(record, "quality_score", quality);
         }
         record_put(cs, part, jx_str_or(channel, "id", "-"), record);
         tell(cs, snap, part, channel, record);

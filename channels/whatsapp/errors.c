@@ -9,21 +9,25 @@
 
 #include "queue/base/crypto.h"
 
-#define WAIT_MAX_MS 3600000
+#define WAIT_MAX_MS   3600000
+#define USAGE_NEAR    80    /* per cent of a limit from which on the channel slows down */
+#define USAGE_STEP_MS 100   /* between messages, for each per cent from there on */
+#define USAGE_FULL_MS 60000 /* at the limit, where the platform does not say how long */
 
 static const struct whatsapp_error rows[] = {
-#define X(first, last, class, wait, factor, tries, text) {first, last, class, wait, factor, tries, text},
+#define X(first, last, class, wait, factor, tries, scope, text) \
+    {first, last, class, wait, factor, tries, scope, text},
 #include "channels/whatsapp/tbl_errors.h"
 #undef X
 };
 
 /* Codes without a row: by status. */
 static const struct whatsapp_error by_status[] = {
-    {401, 401, WHATSAPP_AUTH, 0, 0, 0, "not authorised"},
-    {408, 408, WHATSAPP_RETRY, 2000, 2, 0, "the platform timed out"},
-    {429, 429, WHATSAPP_RETRY, 2000, 2, 0, "too many requests"},
-    {400, 499, WHATSAPP_REFUSED, 0, 0, 0, "refused by the platform"},
-    {500, 599, WHATSAPP_RETRY, 2000, 2, 0, "the platform failed"},
+    {401, 401, WHATSAPP_AUTH, 0, 0, 0, WHATSAPP_ONE, "not authorised"},
+    {408, 408, WHATSAPP_RETRY, 2000, 2, 0, WHATSAPP_ONE, "the platform timed out"},
+    {429, 429, WHATSAPP_RETRY, 2000, 2, 0, WHATSAPP_ALL, "too many requests"},
+    {400, 499, WHATSAPP_REFUSED, 0, 0, 0, WHATSAPP_ONE, "refused by the platform"},
+    {500, 599, WHATSAPP_RETRY, 2000, 2, 0, WHATSAPP_ONE, "the platform failed"},
 };
 
 /* The first row whose range holds the number. */
@@ -81,6 +85,7 @@ static void outcome_of(const struct whatsapp_error *row, unsigned attempt, struc
     case WHATSAPP_RETRY:
         result->outcome = row->tries > 0 && attempt >= row->tries ? SEND_REFUSED : SEND_LATER;
         result->retry_ms = result->outcome == SEND_LATER ? wait_after(row, attempt) : 0;
+        result->hold_ms = row->scope == WHATSAPP_ALL ? result->retry_ms : 0;
         return;
     case WHATSAPP_AUTH:
     case WHATSAPP_ACCOUNT:
@@ -116,6 +121,50 @@ static struct send_result accepted(const json_t *body)
             .outcome = SEND_UNKNOWN, .code = "NO_ID", .title = "the answer names no message", .detail = ""};
     }
     return (struct send_result){.outcome = SEND_ACCEPTED, .platform_id = id};
+}
+
+/* ---- usage ---- */
+
+/* The highest of the figures of one object, all in per cent of a limit; *regain_ms: until calls are possible
+ * again, where the platform says so. */
+static int64_t usage_of(const json_t *usage, int64_t *regain_ms)
+{
+    static const char *const figures[] = {"call_count", "total_cputime", "total_time"};
+    int64_t most = 0;
+
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
+        int64_t figure = jx_int(usage, figures[i], 0);
+        most = figure > most ? figure : most;
+    }
+    int64_t minutes = jx_int(usage, "estimated_time_to_regain_access", 0);
+    minutes = minutes < WAIT_MAX_MS / 60000 ? minutes : WAIT_MAX_MS / 60000;
+    *regain_ms = minutes * 60000 > *regain_ms ? minutes * 60000 : *regain_ms;
+    return most;
+}
+
+int64_t whatsapp_usage_hold(const char *header)
+{
+    json_t *root = NULL;
+    const char *account;
+    json_t *list, *each;
+    size_t i;
+    int64_t regain_ms = 0;
+
+    if (header == NULL || jx_parse_lenient(header, strlen(header), &root) != ERR_OK) {
+        return 0;
+    }
+    int64_t most = usage_of(root, &regain_ms);
+    json_object_foreach (root, account, list) {
+        json_array_foreach (list, i, each) {
+            int64_t figure = usage_of(each, &regain_ms);
+            most = figure > most ? figure : most;
+        }
+    }
+    json_decref(root);
+    if (regain_ms > 0 || most < USAGE_NEAR) {
+        return regain_ms;
+    }
+    return most >= 100 ? USAGE_FULL_MS : (most - USAGE_NEAR + 1) * USAGE_STEP_MS;
 }
 
 struct send_result whatsapp_judge(long status, const json_t *body, unsigned attempt)

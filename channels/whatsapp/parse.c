@@ -27,8 +27,8 @@ struct parsing {
     size_t room;
     const char *own_number; /* this channel's phone_number_id */
     const char *number;     /* the one the change is about, if another */
+    const char *account;    /* id of the business account of the entry, NULL if it has none */
     const json_t *contacts;
-    const char *field;
 };
 
 void inbound_list_free(struct inbound_list *list)
@@ -70,6 +70,9 @@ static void other_add(struct parsing *p, const char *field, const json_t *value)
 
     jx_set_str(body, "field", field);
     jx_set(body, "value", value != NULL ? json_incref((json_t *)value) : json_null());
+    if (p->account != NULL) {
+        jx_set_str(body, "account", p->account);
+    }
     item_add(p, INBOUND_OTHER, body);
 }
 
@@ -168,7 +171,7 @@ static bool same_text(const char *a, const char *b)
     return a != NULL && b != NULL && strcmp(a, b) == 0;
 }
 
-/* The entry of contacts[] about the sender of this message; a lone entry without ids is taken to be his. */
+/* The entry of contacts[] about the sender of this message; NULL if none names him. */
 static const json_t *profile_of(const struct parsing *p, const json_t *message)
 {
     const char *from = jx_str(message, "from");
@@ -386,6 +389,37 @@ static void choice_add(struct parsing *p, const json_t *choice)
     item_add(p, INBOUND_CHOICE, body);
 }
 
+/* True for a call that the customer begins: it opens the window as a message does. */
+static bool is_customers_call(const json_t *call)
+{
+    return strcmp(jx_str_or(call, "event", ""), "connect") == 0 &&
+           strcmp(jx_str_or(call, "direction", "USER_INITIATED"), "USER_INITIATED") == 0;
+}
+
+/* One call. What the business began and how calls end is noted only. */
+static void call_add(struct parsing *p, const json_t *call)
+{
+    char id[ID_MAX + 1];
+    const json_t *profile = profile_of(p, call);
+    json_t *identities = identities_of(call, profile);
+
+    if (!is_customers_call(call) || !id_text(json_object_get(call, "id"), id) ||
+        json_array_size(identities) == 0) {
+        json_decref(identities);
+        other_add(p, "calls", call);
+        return;
+    }
+    json_t *body = json_object();
+    jx_set(body, "identities", identities);
+    jx_set_str(body, "name", jx_str_or(jx_obj(profile, "profile"), "name", ""));
+    jx_set_str(body, "platform_id", id);
+    jx_set_int(body, "platform_ms", time_of(json_object_get(call, "timestamp")));
+    jx_set_str(body, "type", "call");
+    jx_set_str(body, "text", "[call]");
+    jx_set_bool(body, "wants_turn", false);
+    item_add(p, INBOUND_MESSAGE, body);
+}
+
 /* The fields besides "messages" that have items of their own. */
 static const struct item_field {
     const char *field, *list, *fault;
@@ -393,6 +427,7 @@ static const struct item_field {
 } item_fields[] = {
     {"smb_message_echoes", "message_echoes", "an echo that is no object", echo_add},
     {"user_preferences", "user_preferences", "a preference that is no object", choice_add},
+    {"calls", "calls", "a call that is no object", call_add},
 };
 
 /* Takes such a field apart; false if it is none or holds no items. */
@@ -409,9 +444,11 @@ static bool item_field_add(struct parsing *p, const char *field, const json_t *v
             strcmp(number, p->own_number) != 0) {
             p->number = number;
         }
+        p->contacts = jx_arr(value, "contacts");
         found =
             each_of(p, json_object_get(value, item_fields[i].list), item_fields[i].fault, item_fields[i].add);
         p->number = NULL;
+        p->contacts = NULL;
     }
     return found > 0;
 }
@@ -436,9 +473,13 @@ static void change_add(struct parsing *p, const json_t *change)
 
 static void entry_add(struct parsing *p, const json_t *entry)
 {
+    char account[ID_MAX + 1];
+
+    p->account = id_text(json_object_get(entry, "id"), account) ? account : NULL;
     if (each_of(p, json_object_get(entry, "changes"), "a change that is no object", change_add) == 0) {
         other_add(p, "entry", entry);
     }
+    p->account = NULL;
 }
 
 /* Messages to the front, order kept within both groups. */

@@ -57,6 +57,21 @@ static int64_t retry_after_ms(const struct httpc_answer *answer)
     return seconds < PAUSE_MAX_MS / 1000 ? seconds * 1000 : PAUSE_MAX_MS;
 }
 
+/* What the usage headers ask for: the channel holds, and a message that was put off waits at least as long.
+ */
+static void usage_heed(const struct httpc_answer *answer, struct send_result *result)
+{
+    static const char *const names[] = {"X-App-Usage", "X-Business-Use-Case-Usage"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        int64_t hold = whatsapp_usage_hold(httpc_answer_header(answer, names[i]));
+        result->hold_ms = hold > result->hold_ms ? hold : result->hold_ms;
+    }
+    if (result->outcome == SEND_LATER && result->hold_ms > result->retry_ms) {
+        result->retry_ms = result->hold_ms;
+    }
+}
+
 static void log_answer(const struct sending *s, const struct httpc_answer *answer, const json_t *body,
                        const struct send_result *result)
 {
@@ -83,8 +98,10 @@ static void answered(const struct httpc_answer *answer, void *arg)
         result = whatsapp_judge(answer->status, body, s->attempt);
         int64_t told = retry_after_ms(answer);
         if (result.outcome == SEND_LATER && told > result.retry_ms) {
+            result.hold_ms = result.hold_ms > 0 ? told : 0;
             result.retry_ms = told;
         }
+        usage_heed(answer, &result);
     } else {
         result = judge_transfer(answer);
     }

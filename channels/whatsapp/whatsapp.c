@@ -27,6 +27,7 @@ const struct channel_ops whatsapp_ops = {
     .marks = whatsapp_marks,
     .paced = true,
     .refusal = whatsapp_refusal,
+    .account = whatsapp_account,
     .field_ok = whatsapp_field_ok,
     .content_check = whatsapp_content_check,
 };

@@ -54,12 +54,14 @@ enum whatsapp_class {
     WHATSAPP_AUTH,     /* token or permission: the channel pauses */
     WHATSAPP_ACCOUNT,  /* configuration or account: the channel pauses */
 };
+enum whatsapp_scope { WHATSAPP_ONE, WHATSAPP_ALL }; /* RETRY: who waits: the message, or the channel */
 struct whatsapp_error {
     int64_t first, last; /* codes */
     enum whatsapp_class class;
     int64_t wait_ms; /* RETRY: before the second attempt */
     int factor;      /* RETRY: each further wait is so many times longer */
     unsigned tries;  /* RETRY: attempts before it counts as refused; 0: as long as the message may wait */
+    enum whatsapp_scope scope;
     const char *text;
 };
 /* The row of a code, NULL for one that has none. */
@@ -70,8 +72,15 @@ const struct whatsapp_error *whatsapp_error_at(unsigned index);
  */
 struct send_result whatsapp_judge(long status, const json_t *body, unsigned attempt);
 
+/* How long the channel should wait for the sake of a usage header (X-App-Usage,
+ * X-Business-Use-Case-Usage: figures in per cent of a limit): a moment near the limit, the platform's own
+ * estimate behind it; 0: not at all. header may be NULL. */
+int64_t whatsapp_usage_hold(const char *header);
 /* A code's meaning beyond its message. */
 enum refusal whatsapp_refusal(const char *code);
+
+/* account.c */
+enum account_word whatsapp_account(json_t *channel, const json_t *notice);
 
 /* send.c */
 void whatsapp_send(const struct send_call *call, send_done_fn done, void *arg);
