@@ -1,5 +1,6 @@
-/* chat_reader.c: what a chat-completions server answers, as text and one class. */
+/* chat_reader.c: what a model server answers, as text, tool calls and one class. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/model/chat_reader.h"
@@ -8,9 +9,11 @@
 
 static bool take_event(const char *event, const char *data, size_t size, void *arg);
 
-void chat_reader_init(struct chat_reader *r, chat_text_fn fn, void *arg)
+void chat_reader_init(struct chat_reader *r, chat_take_fn take, chat_text_fn fn, void *arg)
 {
     memset(r, 0, sizeof *r);
+    tool_calls_init(&r->calls);
+    r->take = take;
     sse_init(&r->sse, take_event, r);
     buf_init(&r->body, SSE_STREAM_MAX);
     r->fn = fn;
@@ -20,6 +23,7 @@ void chat_reader_init(struct chat_reader *r, chat_text_fn fn, void *arg)
 void chat_reader_fini(struct chat_reader *r)
 {
     sse_fini(&r->sse);
+    tool_calls_fini(&r->calls);
     buf_fini(&r->body);
 }
 
@@ -39,18 +43,42 @@ static void take_text(const char *text, size_t size, void *arg)
     r->fn(text, size, r->arg);
 }
 
+void chat_reader_text(struct chat_reader *r, const json_t *text)
+{
+    if (json_is_string(text)) {
+        think_feed(&r->think, json_string_value(text), json_string_length(text), take_text, r);
+    }
+}
+
+void chat_reader_model(struct chat_reader *r, const char *name)
+{
+    if (r->model[0] == '\0' && name != NULL) {
+        snprintf(r->model, sizeof r->model, "%s", name);
+    }
+}
+
 /* A content value: text, or (as some gateways send it) a list of parts. */
 static void take_content(struct chat_reader *r, const json_t *content)
 {
-    if (json_is_string(content)) {
-        think_feed(&r->think, json_string_value(content), json_string_length(content), take_text, r);
-        return;
-    }
+    chat_reader_text(r, content);
     for (size_t i = 0; i < json_array_size(content); i++) {
-        const json_t *text = json_object_get(json_array_get(content, i), "text");
-        if (json_is_string(text)) {
-            think_feed(&r->think, json_string_value(text), json_string_length(text), take_text, r);
-        }
+        chat_reader_text(r, json_object_get(json_array_get(content, i), "text"));
+    }
+}
+
+/* The tool calls of a message, or pieces of them. */
+static void take_calls(struct chat_reader *r, const json_t *message, bool whole)
+{
+    const json_t *list = jx_arr(message, "tool_calls");
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *call = json_array_get(list, i);
+        const json_t *function = jx_obj(call, "function");
+        const json_t *arguments = json_object_get(function, "arguments");
+        char *text = json_is_object(arguments) ? jx_text(arguments) : NULL;
+        tool_calls_piece(&r->calls, whole ? (int64_t)i : jx_int(call, "index", -1), jx_str(call, "id"),
+                         jx_str(function, "name"), text != NULL ? text : json_string_value(arguments));
+        free(text);
     }
 }
 
@@ -96,23 +124,28 @@ static void take_fault(struct chat_reader *r, long status, const json_t *root)
     snprintf(r->param, sizeof r->param, "%s", param != NULL ? param : "");
 }
 
-/* One JSON value of an answer: a chunk, or the whole. part: "delta" or "message". */
-static void take_root(struct chat_reader *r, const json_t *root, const char *part)
+void chat_reader_take(struct chat_reader *r, const json_t *root, bool whole)
+{
+    const json_t *choice = json_array_get(jx_arr(root, "choices"), 0);
+    const json_t *message = jx_obj(choice, whole ? "message" : "delta");
+    const char *refusal = jx_str(message, "refusal");
+
+    chat_reader_model(r, jx_str(root, "model"));
+    take_usage(r, root);
+    take_content(r, json_object_get(message, "content"));
+    take_calls(r, message, whole);
+    r->refused = r->refused || (refusal != NULL && refusal[0] != '\0');
+    take_finish(r, choice);
+}
+
+/* One JSON value of an answer: an error, or what the server's kind of answer makes of it. */
+static void take_root(struct chat_reader *r, const json_t *root, bool whole)
 {
     if (model_is_error(root)) {
         take_fault(r, 200, root);
-        return;
+    } else {
+        r->take(r, root, whole);
     }
-    const json_t *choice = json_array_get(jx_arr(root, "choices"), 0);
-    const json_t *message = jx_obj(choice, part);
-    const char *refusal = jx_str(message, "refusal");
-    if (r->model[0] == '\0') {
-        snprintf(r->model, sizeof r->model, "%s", jx_str_or(root, "model", ""));
-    }
-    take_usage(r, root);
-    take_content(r, json_object_get(message, "content"));
-    r->refused = r->refused || (refusal != NULL && refusal[0] != '\0');
-    take_finish(r, choice);
 }
 
 /* One event of a stream. */
@@ -131,7 +164,7 @@ static bool take_event(const char *event, const char *data, size_t size, void *a
         }
         return r->fault == MODEL_OK;
     }
-    take_root(r, root, "delta");
+    take_root(r, root, false);
     if (strcmp(event, "error") == 0 && r->fault == MODEL_OK) {
         take_fault(r, 200, root);
     }
@@ -195,7 +228,7 @@ static void end_object(struct chat_reader *r)
         r->fault = MODEL_MALFORMED;
         return;
     }
-    take_root(r, root, "message");
+    take_root(r, root, true);
     r->finished = true;
     json_decref(root);
 }
@@ -223,5 +256,5 @@ enum model_class chat_reader_end(struct chat_reader *r, enum model_class transfe
     if (r->refused) {
         return MODEL_FILTERED;
     }
-    return r->visible ? MODEL_OK : MODEL_EMPTY;
+    return r->visible || r->calls.count > 0 ? MODEL_OK : MODEL_EMPTY;
 }

@@ -24,10 +24,9 @@ static const struct {
     const char *param;
     unsigned bit;
 } params[] = {
-    {"stream_options", DIALECT_NO_STREAM_OPTIONS},
-    {"temperature", DIALECT_NO_TEMPERATURE},
-    {"max_tokens", DIALECT_COMPLETION_TOKENS},
-    {"max_completion_tokens", DIALECT_NO_TOKEN_LIMIT},
+    {"stream_options", DIALECT_NO_STREAM_OPTIONS}, {"temperature", DIALECT_NO_TEMPERATURE},
+    {"max_tokens", DIALECT_COMPLETION_TOKENS},     {"max_completion_tokens", DIALECT_NO_TOKEN_LIMIT},
+    {"response_format", DIALECT_NO_SCHEMA},
 };
 
 /* The name under which a server and model are remembered. */

@@ -10,6 +10,7 @@
 #define DIALECT_NO_TEMPERATURE    2u
 #define DIALECT_COMPLETION_TOKENS 4u /* max_completion_tokens in place of max_tokens */
 #define DIALECT_NO_TOKEN_LIMIT    8u
+#define DIALECT_NO_SCHEMA         16u /* no response_format */
 
 unsigned dialect_get(const char *base_url, const char *model);
 /* Learns from a refused parameter. True if that was news, so that another try makes sense. */

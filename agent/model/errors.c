@@ -199,7 +199,7 @@ bool model_is_error(const json_t *body)
 const char *model_error_param(const json_t *body)
 {
     static const char *const known[] = {"stream_options", "temperature", "max_tokens",
-                                        "max_completion_tokens"};
+                                        "max_completion_tokens", "response_format"};
     const char *param = jx_str_or(error_object(body), "param", "");
     const char *words = error_words(body);
 

@@ -34,6 +34,8 @@ enum model_act { ACT_NONE, ACT_RETRY, ACT_SHRINK, ACT_STOP };
     X(MODEL_BAD_REQUEST, "bad_request", ACT_STOP, "the server refuses the request")                       \
     X(MODEL_FILTERED, "filtered", ACT_STOP, "the provider's content filter, or a refusal")                \
     X(MODEL_BLOCKED, "blocked", ACT_STOP, "the server's address may not be reached from here")            \
+    X(MODEL_UNAVAILABLE, "unavailable", ACT_STOP, "it failed so often that it is left alone for a while") \
+    X(MODEL_BUDGET, "budget", ACT_STOP, "the account's own budget is used up")                            \
     X(MODEL_CONFIG, "config", ACT_STOP, "the agent's model settings cannot be used")                      \
     X(MODEL_CANCELLED, "cancelled", ACT_STOP, "given up by us")
 

@@ -3,6 +3,8 @@
 
 #include "agent/model/model.h"
 
+#include "agent/model/call.h"
+
 struct model_row {
     const char *name;
     bool local;
@@ -33,9 +35,25 @@ static struct model_call *extractive_start(const struct model_config *config,
     return NULL;
 }
 
+static struct model_call *openai_start(const struct model_config *config, const struct model_request *request,
+                                       struct httpc *http, struct arena *arena, model_event_fn fn, void *arg)
+{
+    (void)arena;
+    return call_start(&openai_wire, config, request, http, fn, arg);
+}
+
+static struct model_call *anthropic_start(const struct model_config *config,
+                                          const struct model_request *request, struct httpc *http,
+                                          struct arena *arena, model_event_fn fn, void *arg)
+{
+    (void)arena;
+    return call_start(&anthropic_wire, config, request, http, fn, arg);
+}
+
 static const struct model_row rows[] = {
     {"extractive", true, extractive_start},
     {"openai", false, openai_start},
+    {"anthropic", false, anthropic_start},
 };
 
 static const struct model_row *row_of(const char *provider)
@@ -78,6 +96,6 @@ struct model_call *model_start(const struct model_config *config, const struct m
 void model_cancel(struct model_call *call)
 {
     if (call != NULL) {
-        openai_cancel(call);
+        call_cancel(call);
     }
 }

@@ -1,193 +1,124 @@
-/* openai.c: one generation at a chat-completions server.
- *
- * A call is one transfer, or a second one when the server refused a parameter that can be left out; waiting
- * and retrying after anything else is the turn's affair. The server's address passes the private-address
- * defence like every URL that a customer chose. Neither prompt nor answer nor key reaches the log. */
+/* openai.c: what chat-completions servers are asked. How they answer: chat_reader.c. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "agent/model/model.h"
+#include "agent/model/call.h"
 
-#include "agent/model/chat_reader.h"
 #include "agent/model/dialect.h"
-#include "agent/model/openai_request.h"
-#include "queue/base/clock.h"
-#include "queue/base/crypto.h"
-#include "queue/base/httpc.h"
-#include "queue/base/log.h"
 
-#define CALL_MAGIC     0x6d6f6463u
-#define CONNECT_MS     5000
-#define SILENCE_MS     20000 /* also the longest wait for the first byte */
-#define CALL_ARENA_MAX (64u << 20)
-#define AUTH_SIZE      4200
-
-struct model_call {
-    unsigned magic;
-    struct arena *arena; /* config texts, prompt */
-    struct httpc *http;
-    uint64_t transfer;
-    struct model_config config;
-    struct prompt prompt;
-    struct chat_reader reader;
-    int64_t end_mono_ms;
-    model_event_fn fn; /* NULL once cancelled */
-    void *arg;
-};
-
-/* A piece of text for the turn. */
-static void give_text(const char *text, size_t size, void *arg)
+/* A tool call of an earlier round in this dialect: arguments are text. */
+static json_t *call_of(const json_t *call)
 {
-    struct model_call *call = arg;
-    struct model_event event = {.kind = MODEL_TEXT, .text = text, .size = size};
+    return json_pack("{s:s,s:s,s:{s:s,s:s}}", "id", jx_str_or(call, "id", ""), "type", "function", "function",
+                     "name", jx_str_or(call, "name", ""), "arguments", jx_str_or(call, "arguments", "{}"));
+}
 
-    if (call->fn != NULL) {
-        call->fn(&event, call->arg);
+/* One round: what the model said and called, and what came of it. */
+static void push_round(json_t *list, const json_t *round)
+{
+    json_t *said = json_object(), *calls = json_array();
+    const char *text = jx_str_or(round, "text", "");
+    size_t i;
+    json_t *item;
+
+    json_array_foreach (jx_arr(round, "calls"), i, item) {
+        jx_push(calls, call_of(item));
+    }
+    jx_set_str(said, "role", "assistant");
+    jx_set_str(said, "content", text[0] != '\0' ? text : NULL);
+    jx_set(said, "tool_calls", calls);
+    jx_push(list, said);
+    json_array_foreach (jx_arr(round, "results"), i, item) {
+        json_t *result = json_object();
+        jx_set_str(result, "role", "tool");
+        jx_set_str(result, "tool_call_id", jx_str_or(item, "id", ""));
+        jx_set_str(result, "content", jx_str_or(item, "text", ""));
+        jx_push(list, result);
     }
 }
 
-static void call_free(struct model_call *call)
+/* The messages as role and content, then the rounds. */
+static json_t *messages_of(const struct prompt *prompt)
 {
-    chat_reader_fini(&call->reader);
-    wipe((char *)(uintptr_t)call->config.api_key, strlen(call->config.api_key));
-    arena_free(call->arena);
-    call->magic = 0;
-    free(call);
-}
+    json_t *list = json_array();
+    size_t i;
+    json_t *round;
 
-/* Tells the turn how it ended; the call is gone afterwards. */
-static void give_end(struct model_call *call, enum model_class class, const struct httpc_answer *answer)
-{
-    const char *request_id = httpc_answer_header(answer, "x-request-id");
-    const char *retry_ms = httpc_answer_header(answer, "retry-after-ms");
-    struct model_event event = {
-        .kind = MODEL_END,
-        .class = class,
-        .truncated = call->reader.truncated,
-        .status = answer->status,
-        .request_id = request_id != NULL ? request_id : "",
-        .model = call->reader.model,
-        .usage = call->reader.usage,
-        .retry_ms = model_retry_after(retry_ms, answer->retry_after, clock_wall_ms()),
-    };
-
-    if (call->fn != NULL) {
-        call->fn(&event, call->arg);
+    for (i = 0; i < prompt->count; i++) {
+        json_t *message = json_object();
+        jx_set_str(message, "role", prompt->messages[i].role);
+        jx_set_str(message, "content", prompt->messages[i].text);
+        jx_push(list, message);
     }
-    call_free(call);
-}
-
-static bool take_data(const char *data, size_t size, long status, void *arg)
-{
-    struct model_call *call = arg;
-
-    CHECK(call->magic == CALL_MAGIC);
-    return chat_reader_feed(&call->reader, data, size, status);
-}
-
-static void transfer_send(struct model_call *call);
-
-/* The transfer ended: a second one without the refused parameter, or the end. */
-static void transfer_done(const struct httpc_answer *answer, void *arg)
-{
-    struct model_call *call = arg;
-
-    CHECK(call->magic == CALL_MAGIC);
-    bool ours = answer->outcome == HTTPC_CANCELLED && (call->reader.done || call->reader.fault != MODEL_OK);
-    enum model_class transfer = ours ? MODEL_OK : model_outcome_class(answer->outcome);
-    enum model_class class = chat_reader_end(&call->reader, transfer, answer->status);
-    if (class == MODEL_PARAMETER && call->fn != NULL &&
-        dialect_learn(call->config.base_url, call->config.name, call->reader.param)) {
-        log_info("model.parameter_dropped", "param=%s", log_quote(call->reader.param));
-        chat_reader_fini(&call->reader);
-        chat_reader_init(&call->reader, give_text, call);
-        transfer_send(call);
-        return;
+    json_array_foreach (prompt->rounds, i, round) {
+        push_round(list, round);
     }
-    give_end(call, class, answer);
+    return list;
 }
 
-/* Sends the request as the server likes it. */
-static void transfer_send(struct model_call *call)
+static json_t *tools_of(const struct prompt *prompt)
 {
-    char auth[AUTH_SIZE], azure[AUTH_SIZE];
-    const char *headers[4] = {"Content-Type: application/json"};
-    size_t count = 1;
-    const struct model_config *config = &call->config;
-    unsigned mask = dialect_get(config->base_url, config->name);
-    json_t *body = openai_body(config, &call->prompt, mask);
-    char *text = jx_text(body);
-    int64_t left = call->end_mono_ms - clock_mono_ms();
+    json_t *list = json_array();
+    size_t i;
+    json_t *tool;
 
-    headers[count++] = config->stream ? "Accept: text/event-stream" : "Accept: application/json";
-    if (config->api_key[0] != '\0') {
-        snprintf(auth, sizeof auth, "Authorization: Bearer %s", config->api_key);
-        headers[count++] = auth;
-        if (strstr(config->base_url, ".azure.com") != NULL) {
-            snprintf(azure, sizeof azure, "api-key: %s", config->api_key);
-            headers[count++] = azure;
-        }
+    json_array_foreach (prompt->tools, i, tool) {
+        jx_push(list, json_pack("{s:s,s:O}", "type", "function", "function", tool));
     }
-    struct httpc_request request = {
-        .method = "POST",
-        .url = openai_url(config->base_url, call->arena),
-        .headers = headers,
-        .header_count = count,
-        .body = text,
-        .body_size = strlen(text),
-        .connect_ms = CONNECT_MS,
-        .silence_ms = SILENCE_MS,
-        .total_ms = (int)(left > 1 ? left : 1),
-        .max_answer = SSE_STREAM_MAX,
-        .pool = config->pool,
-        .on_data = take_data,
-    };
-    call->transfer = httpc_send(call->http, &request, transfer_done, call);
-    wipe(auth, sizeof auth);
-    wipe(azure, sizeof azure);
-    free(text);
-    json_decref(body);
+    return list;
 }
 
-/* Copies the texts of a configuration. */
-static void config_copy(struct model_call *call, const struct model_config *config)
+/* The limit of the answer's length, under the name that the server knows. */
+static void add_limit(json_t *body, const struct model_config *config, unsigned mask)
 {
-    call->config = *config;
-    call->config.provider = arena_strdup(call->arena, config->provider);
-    call->config.base_url = arena_strdup(call->arena, config->base_url);
-    call->config.name = arena_strdup(call->arena, config->name);
-    call->config.api_key = arena_strdup(call->arena, config->api_key != NULL ? config->api_key : "");
-    call->config.pool = config->pool != NULL ? arena_strdup(call->arena, config->pool) : NULL;
-}
-
-struct model_call *openai_start(const struct model_config *config, const struct model_request *request,
-                                struct httpc *http, struct arena *arena, model_event_fn fn, void *arg)
-{
-    (void)arena;
-    if (config->base_url == NULL || config->name == NULL) {
-        struct model_event end = {
-            .kind = MODEL_END, .class = MODEL_CONFIG, .retry_ms = -1, .request_id = "", .model = ""};
-        fn(&end, arg);
-        return NULL;
+    if ((mask & DIALECT_NO_TOKEN_LIMIT) == 0) {
+        bool newer = (mask & DIALECT_COMPLETION_TOKENS) != 0;
+        jx_set_int(body, newer ? "max_completion_tokens" : "max_tokens", config->max_output_tokens);
     }
-    struct model_call *call = xcalloc(1, sizeof *call);
-    call->magic = CALL_MAGIC;
-    call->arena = arena_new(CALL_ARENA_MAX);
-    call->http = http;
-    call->fn = fn;
-    call->arg = arg;
-    call->end_mono_ms = clock_mono_ms() + request->time_ms;
-    config_copy(call, config);
-    prompt_build(&call->config, request, call->arena, &call->prompt);
-    chat_reader_init(&call->reader, give_text, call);
-    transfer_send(call);
-    return call;
 }
 
-void openai_cancel(struct model_call *call)
+json_t *openai_body(const struct model_config *config, const struct prompt *prompt, unsigned mask)
 {
-    CHECK(call->magic == CALL_MAGIC);
-    call->fn = NULL;
-    httpc_cancel(call->http, call->transfer);
+    json_t *body = json_object();
+
+    jx_set_str(body, "model", config->name);
+    jx_set(body, "messages", messages_of(prompt));
+    jx_set_bool(body, "stream", config->stream);
+    if (config->stream && (mask & DIALECT_NO_STREAM_OPTIONS) == 0) {
+        jx_set(body, "stream_options", json_pack("{s:b}", "include_usage", 1));
+    }
+    add_limit(body, config, mask);
+    if (config->temperature >= 0 && (mask & DIALECT_NO_TEMPERATURE) == 0) {
+        jx_set(body, "temperature", json_real(config->temperature));
+    }
+    if (json_array_size(prompt->tools) > 0) {
+        jx_set(body, "tools", tools_of(prompt));
+        jx_set_str(body, "tool_choice", prompt->tools_over ? "none" : "auto");
+    }
+    if (prompt->schema != NULL && (mask & DIALECT_NO_SCHEMA) == 0) {
+        jx_set(body, "response_format",
+               json_pack("{s:s,s:{s:s,s:b,s:O}}", "type", "json_schema", "json_schema", "name", "answer",
+                         "strict", 1, "schema", prompt->schema));
+    }
+    return body;
 }
+
+/* The key as a bearer token, and in Azure's own header where that is who answers. */
+static size_t lines(const struct model_config *config, char out[WIRE_LINES][WIRE_LINE_SIZE])
+{
+    if (config->api_key[0] == '\0') {
+        return 0;
+    }
+    snprintf(out[0], WIRE_LINE_SIZE, "Authorization: Bearer %s", config->api_key);
+    if (strstr(config->base_url, ".azure.com") == NULL) {
+        return 1;
+    }
+    snprintf(out[1], WIRE_LINE_SIZE, "api-key: %s", config->api_key);
+    return 2;
+}
+
+const struct wire openai_wire = {.path = "/chat/completions",
+                                 .body = openai_body,
+                                 .lines = lines,
+                                 .take = chat_reader_take,
+                                 .request_id = "x-request-id"};

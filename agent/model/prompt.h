@@ -20,6 +20,8 @@ struct prompt_message {
 struct prompt {
     struct prompt_message *messages;
     size_t count;
+    json_t *tools, *rounds, *schema; /* as in the request, cleaned; NULL: none; die with the arena */
+    bool tools_over;
     char mark[PROMPT_MARK_SIZE];
     size_t bytes;           /* of all texts */
     unsigned history_used;  /* lines */

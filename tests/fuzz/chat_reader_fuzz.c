@@ -33,7 +33,7 @@ static void play(const char *data, size_t size, long status, size_t first, size_
 
     memset(out, 0, sizeof *out);
     buf_init(&out->text, 2 * MODEL_TEXT_MAX);
-    chat_reader_init(&reader, on_text, out);
+    chat_reader_init(&reader, chat_reader_take, on_text, out);
     for (size_t at = 0; at < size && more;) {
         size_t want = at == 0 ? first : n;
         size_t len = size - at < want ? size - at : want;

@@ -121,7 +121,7 @@ static void read_row(size_t i, size_t n)
     size_t size = strlen(rows[i].body);
 
     buf_init(&out, 1u << 20);
-    chat_reader_init(&r, collect, &out);
+    chat_reader_init(&r, chat_reader_take, collect, &out);
     bool more = true;
     for (size_t at = 0; at < size && more; at += n) {
         more = chat_reader_feed(&r, rows[i].body + at, n < size - at ? n : size - at, rows[i].status);
@@ -165,7 +165,7 @@ static void broken_transfers(void **state)
         struct chat_reader r;
         struct buf out;
         buf_init(&out, 1024);
-        chat_reader_init(&r, collect, &out);
+        chat_reader_init(&r, chat_reader_take, collect, &out);
         (void)chat_reader_feed(&r, cases[i].body, strlen(cases[i].body), 200);
         assert_int_equal(chat_reader_end(&r, MODEL_TIMEOUT, 200), cases[i].want);
         chat_reader_fini(&r);
@@ -183,7 +183,7 @@ static void text_is_bounded(void **state)
 
     (void)state;
     buf_init(&out, 1u << 20);
-    chat_reader_init(&r, collect, &out);
+    chat_reader_init(&r, chat_reader_take, collect, &out);
     while (more && fed < 100000) {
         more = chat_reader_feed(&r, TEXT("0123456789012345678901234567890123456789"),
                                 strlen(TEXT("0123456789012345678901234567890123456789")), 200);

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "agent/model/dialect.h"
-#include "agent/model/openai_request.h"
+#include "agent/model/call.h"
 #include "agent/model/prompt.h"
 
 static struct arena *arena;
@@ -225,9 +225,9 @@ static void only_what_is_needed_is_sent(void **state)
 static void urls(void **state)
 {
     (void)state;
-    assert_string_equal(openai_url("http://x/v1", arena), "http://x/v1/chat/completions");
-    assert_string_equal(openai_url("http://x/v1/", arena), "http://x/v1/chat/completions");
-    assert_string_equal(openai_url("http://x/d/m?api-version=1", arena),
+    assert_string_equal(call_url("http://x/v1", "/chat/completions", arena), "http://x/v1/chat/completions");
+    assert_string_equal(call_url("http://x/v1/", "/chat/completions", arena), "http://x/v1/chat/completions");
+    assert_string_equal(call_url("http://x/d/m?api-version=1", "/chat/completions", arena),
                         "http://x/d/m/chat/completions?api-version=1");
 }
 
