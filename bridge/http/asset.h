@@ -1,7 +1,7 @@
 /* asset.h: answers that never change while the process runs: pages, scripts and styles out of the binary.
  *
- * An asset is a static variable; its ETag and its gzip form are made once, when it is first asked for. A client that
- * has it already gets 304. Usage:
+ * An asset is a static variable; its ETag and its gzip form are made once, when it is first asked for. A
+ * client that has it already gets 304. Usage:
  *
  *     static struct http_asset page = {"text/html; charset=utf-8", page_bytes, sizeof page_bytes, NULL};
  *     http_reply_asset(req, &page);           or, inside an API handler, call_asset(c, &page)

@@ -40,6 +40,8 @@
 #define HTTP_CONN_MAGIC    0x48436f6eu
 #define HTTP_REQUEST_MAGIC 0x48526571u
 
+struct http_upload;
+
 /* A refusal by the front: status 0 means none. reason is a constant sentence, never input. */
 struct http_fault {
     int status;
@@ -95,6 +97,7 @@ struct http_request {
     enum http_phase phase;
     size_t body_max;
     struct buf body;
+    struct http_upload *upload; /* where the body goes instead; NULL: into body */
 
     /* the answer */
     enum http_answer answer;
@@ -263,6 +266,12 @@ void http_request_free(struct http_request *req);
 struct http_request *http_request_of(void *ptr);
 void http_request_detach(struct http_request *req);
 void http_request_retire(struct http_request *req);
+
+/* ---- upload.c ---- */
+bool http_upload_take(struct http_upload *up, const char *data, size_t size, struct http_fault *fault);
+bool http_upload_end(struct http_upload *up, struct http_fault *fault);
+void http_upload_free(struct http_upload *up);
+enum err http_upload_prepare(const char *dir);
 
 /* ---- reply.c, refuse.c, stream.c ---- */
 struct evbuffer *http_reply_out(struct http_request *req);

@@ -25,7 +25,7 @@ struct http_reader {
     bool headed;              /* what the parser reported */
     bool complete;
     bool keep_alive;
-    struct buf *body;
+    struct http_fault fault; /* why an upload takes no more */
 };
 
 /* The parser saw the end of the head. Switching protocols is never offered, so an Upgrade field means
@@ -43,8 +43,12 @@ static int on_headers_complete(struct http_parser *parser)
 static int on_body(struct http_parser *parser, const char *at, size_t len)
 {
     struct http_reader *reader = parser->data;
-    buf_add(reader->body, at, len);
-    return buf_ok(reader->body) ? 0 : 1;
+    struct http_request *req = reader->req;
+    if (req->upload != NULL) {
+        return http_upload_take(req->upload, at, len, &reader->fault) ? 0 : 1;
+    }
+    buf_add(&req->body, at, len);
+    return buf_ok(&req->body) ? 0 : 1;
 }
 
 /* The parser saw the end of the request. */
@@ -94,7 +98,6 @@ static bool second_opinion(struct http_reader *reader, struct http_request *req,
     struct http_parser *parser = &reader->parser;
     http_parser_init(parser, HTTP_REQUEST);
     parser->data = reader;
-    reader->body = &req->body;
     if (!feed(reader, head, len) || !reader->headed) {
         return false;
     }
@@ -129,7 +132,12 @@ static bool judge_head(struct http_reader *reader, struct http_request *req, con
 static void hand_over(struct http_conn *conn, struct http_request *req)
 {
     struct http_server *server = conn->thread->server;
+    struct http_fault fault = {0, NULL};
     reset(conn->reader);
+    if (req->upload != NULL && !http_upload_end(req->upload, &fault)) {
+        http_refuse(conn, req, fault);
+        return;
+    }
     req->phase = HTTP_HANDED;
     if (!req->keep_alive || conn->thread->draining) {
         conn->closing = true;
@@ -244,6 +252,10 @@ static enum http_verdict take_piece(struct http_conn *conn, const char *data, si
     bool agreed = feed(reader, data, seen);
     if (agreed && verdict == HTTP_DONE && reader->req->framing == HTTP_CHUNKED) {
         agreed = feed(reader, "\r\n", 2);
+    }
+    if (!agreed && reader->fault.status != 0) {
+        *fault = reader->fault;
+        return HTTP_REFUSED;
     }
     if (!agreed || reader->complete != (verdict == HTTP_DONE)) {
         *fault = (struct http_fault){400, "the body is malformed"};

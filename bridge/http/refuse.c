@@ -7,6 +7,8 @@
 #include "queue/base/clock.h"
 #include "queue/base/json.h"
 
+#define RETRY_AFTER_S "5"
+
 /* The house's error codes of the statuses the front uses. */
 static const struct {
     int status;
@@ -15,7 +17,7 @@ static const struct {
     {400, "BAD_REQUEST"},        {408, "REQUEST_TIMEOUT"},
     {413, "PAYLOAD_TOO_LARGE"},  {414, "URI_TOO_LONG"},
     {417, "EXPECTATION_FAILED"}, {431, "HEADERS_TOO_LARGE"},
-    {501, "NOT_IMPLEMENTED"},    {505, "HTTP_VERSION_NOT_SUPPORTED"},
+    {501, "NOT_IMPLEMENTED"},    {503, "SERVICE_UNAVAILABLE"}, {505, "HTTP_VERSION_NOT_SUPPORTED"},
 };
 
 /* The code of a status. */
@@ -66,6 +68,9 @@ void http_refuse(struct http_conn *conn, struct http_request *req, struct http_f
     req->expects_continue = false;
     req->phase = HTTP_HANDED;
     atomic_fetch_add(&server->refused, 1);
+    if (fault.status == 503) {
+        http_reply_header(req, "Retry-After", RETRY_AFTER_S);
+    }
     if (server->config.on_refused != NULL) {
         server->config.on_refused(req, fault.status, fault.reason, server->config.arg);
     } else {

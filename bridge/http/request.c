@@ -39,6 +39,7 @@ void http_request_free(struct http_request *req)
     req->magic = 0;
     loop_cancel(req->gone_timer);
     TAILQ_REMOVE(&req->thread->requests, req, in_thread);
+    http_upload_free(req->upload);
     buf_fini(&req->body);
     buf_fini(&req->extra);
     if (req->out != NULL) {

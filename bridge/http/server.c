@@ -121,6 +121,12 @@ static void begin_accepting(void *arg)
 enum err http_server_start(struct http_server *server)
 {
     CHECK(!server->started);
+    if (server->config.upload_dir != NULL) {
+        enum err rc = http_upload_prepare(server->config.upload_dir);
+        if (rc != ERR_OK) {
+            return rc;
+        }
+    }
     server->connections_max = connections_allowed(server->config.connections_max);
     server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     loop_post(server->threads[0].loop, begin_accepting, server);

@@ -1,14 +1,16 @@
 /* upload.h: bodies that go to temporary files while they arrive, so that a large one costs no memory.
  *
- * http_upload_begin, called inside on_head, turns the body of one request into parts. A multipart/form-data body
- * (RFC 7578) gives one part for each of its fields; any other body gives one file with the name "". Each file lies under
- * http_config.upload_dir with a name of our own, its SHA-256 is computed on the way, and it is removed with the
- * request unless the handler took it (blob_adopt moves it to its place). on_request comes when all parts are whole.
+ * http_upload_begin, called inside on_head, turns the body of one request into parts. A multipart/form-data
+ * body (RFC 7578) gives one part for each of its fields; any other body gives one file with the name "". Each
+ * file lies under http_config.upload_dir with a name of our own, its SHA-256 is computed on the way, and it
+ * is removed with the request unless the handler took it (blob_adopt moves it to its place). on_request comes
+ * when all parts are whole.
  *
- * Refused by the front, with nothing handed over: malformed multipart or a missing boundary 400, Content-Transfer-Encoding
- * but 7bit, 8bit and binary 400, a part without a name 400, more parts than parts_max 413, a file beyond file_max 413,
- * a field beyond field_max 413, a disk that does not take the bytes 503 with Retry-After.
- * Thread: the request's loop. Writing blocks as long as the page cache does; nothing is synced here. */
+ * Refused by the front, with nothing handed over: malformed multipart or a missing boundary 400,
+ * Content-Transfer-Encoding but 7bit, 8bit and binary 400, a part without a name 400, more parts than
+ * parts_max 413, a file beyond file_max 413, a field beyond field_max 413, a disk that does not take the
+ * bytes 503 with Retry-After. Thread: the request's loop. Writing blocks as long as the page cache does;
+ * nothing is synced here. */
 #ifndef CHASQUI_HTTP_UPLOAD_H
 #define CHASQUI_HTTP_UPLOAD_H
 
