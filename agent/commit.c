@@ -240,6 +240,17 @@ static enum turn_outcome judge(struct turn *turn)
     return TURN_RETRY;
 }
 
+/* Puts the job back as it was, without a write. */
+static enum turn_outcome put_back(struct turn *turn)
+{
+    struct job *job = turn->job;
+
+    job_on_cut(job, NULL, NULL);
+    turn->job = NULL;
+    job_put_back(job, turn->postpone_ms);
+    return TURN_DONE;
+}
+
 enum turn_outcome turn_commit(struct turn *turn)
 {
     if (turn->settled) {
@@ -247,6 +258,9 @@ enum turn_outcome turn_commit(struct turn *turn)
     }
     if (turn->submitted) {
         return TURN_WAIT;
+    }
+    if (turn->action == ACTION_POSTPONE && turn->postpone_held) {
+        return put_back(turn);
     }
     if (turn->action == ACTION_POSTPONE) {
         return postpone(turn, turn->postpone_ms);

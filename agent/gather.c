@@ -185,6 +185,10 @@ static enum err read_all(struct turn *turn, struct snapshot *snap)
         turn_silence(turn, silent, true);
     } else if (rc == ERR_OK) {
         rc = read_history(turn, snap);
+        if (rc == ERR_OK) {
+            find_burst(turn);
+            rc = turn_material_read(turn, snap);
+        }
     } else if (rc == ERR_NOTFOUND) {
         turn_silence(turn, "no_conversation", true);
         rc = ERR_OK;
@@ -208,12 +212,15 @@ enum turn_outcome turn_gather(struct turn *turn)
     if (turn->action != ACTION_NONE) {
         return TURN_MORE;
     }
-    find_burst(turn);
     if (json_array_size(turn->burst) == 0) {
         turn_silence(turn, "nothing_new", true);
         return TURN_MORE;
     }
     turn->postpone_ms = quiet_left(turn);
+    if (turn->postpone_ms == 0) {
+        turn->postpone_ms = turn_material_wait(turn);
+        turn->postpone_held = turn->postpone_ms > 0;
+    }
     if (turn->postpone_ms > 0) {
         turn->action = ACTION_POSTPONE;
         return TURN_MORE;

@@ -61,6 +61,10 @@ void turn_request(struct turn *turn, struct model_request *out)
         .passages = &turn->found,
         .parts = turn->parts,
         .part_count = turn->part_count,
+        .images = turn->material->images,
+        .image_count = turn->material->image_count,
+        .papers = turn->material->papers,
+        .paper_count = turn->material->paper_count,
         .now_ms = clock_wall_ms(),
         .shrink = turn->gen.shrink,
         .time_ms = time_left(turn),
@@ -238,7 +242,8 @@ static void attempt_judge(struct turn *turn)
     }
 }
 
-/* A draft is wanted if the knowledge answers, or the agent is to try anyway, or it is mere small talk. */
+/* A draft is wanted if the knowledge answers, or the agent is to try anyway, or it is mere small talk, or the
+ * customer sent something that only a model can look at. */
 static bool is_wanted(const struct turn *turn)
 {
     bool try_anyway = strcmp(turn_fallback(turn), "TRY_ANYWAY") == 0;
@@ -246,7 +251,7 @@ static bool is_wanted(const struct turn *turn)
     if (model_is_local(turn_provider(turn))) {
         return turn_confident(turn) || (try_anyway && turn->found.count > 0);
     }
-    return turn_confident(turn) || try_anyway || turn->small_talk;
+    return turn_confident(turn) || try_anyway || turn->small_talk || turn_has_material(turn);
 }
 
 enum turn_outcome turn_generate(struct turn *turn)

@@ -27,6 +27,16 @@ enum err agent_get(struct snapshot *snap, const char *part, const char *id, json
     return snapshot_get(snap, KIND_AGENT, part, id, agent, rev);
 }
 
+/* The objects of a record or body that hold an API key: the model, then the model that writes down voice
+ * messages. NULL if this one is not there. */
+#define KEY_HOLDERS 2
+static json_t *key_holder(const json_t *agent, unsigned which)
+{
+    json_t *model = jx_obj(agent, "model");
+
+    return which == 0 ? model : jx_obj(model, "transcription");
+}
+
 /* What a sealed key is bound to: a value moved to another agent does not open. */
 static void seal_context(char out[CONTEXT_MAX], const char *part, const json_t *agent)
 {
@@ -49,11 +59,13 @@ static enum err refuse(const char **field, struct buf *why, const char *pointer,
 static json_t *body_copy(const json_t *body)
 {
     json_t *copy = json_deep_copy(body);
-    json_t *model = jx_obj(copy, "model");
 
     fields_strip(rows, ROWS, copy);
-    if (json_object_get(jx_obj(model, "api_key"), "set") != NULL) {
-        json_object_del(model, "api_key");
+    for (unsigned i = 0; i < KEY_HOLDERS; i++) {
+        json_t *holder = key_holder(copy, i);
+        if (json_object_get(jx_obj(holder, "api_key"), "set") != NULL) {
+            json_object_del(holder, "api_key");
+        }
     }
     return copy;
 }
@@ -89,11 +101,10 @@ static void normalise_phone(json_t *agent)
 }
 
 /* Replaces a clear key by its sealed form and keeps its last four characters for people to recognise. */
-static enum err seal_key(const char *part, json_t *agent, const char *clear)
+static enum err seal_key(const char *part, const json_t *agent, json_t *holder, const char *clear)
 {
     struct buf out;
     char context[CONTEXT_MAX];
-    json_t *model = jx_obj(agent, "model");
     size_t size = strlen(clear);
 
     if (!crypto_master_key_ready()) {
@@ -103,11 +114,46 @@ static enum err seal_key(const char *part, json_t *agent, const char *clear)
     buf_init(&out, SEALED_MAX);
     enum err rc = seal(context, clear, size, &out);
     if (rc == ERR_OK) {
-        jx_set_str(model, "api_key", buf_str(&out));
-        jx_set_str(model, "api_key_last4", size >= 12 ? clear + size - 4 : "");
+        jx_set_str(holder, "api_key", buf_str(&out));
+        jx_set_str(holder, "api_key_last4", size >= 12 ? clear + size - 4 : "");
     }
     buf_fini(&out);
     return rc;
+}
+
+/* Seals the keys that the body gives in clear. */
+static enum err seal_keys(const char *part, const json_t *agent, const json_t *body)
+{
+    enum err rc = ERR_OK;
+
+    for (unsigned i = 0; rc == ERR_OK && i < KEY_HOLDERS; i++) {
+        const char *clear = jx_str(key_holder(body, i), "api_key");
+        if (clear != NULL) {
+            rc = seal_key(part, agent, key_holder(agent, i), clear);
+        }
+    }
+    return rc;
+}
+
+/* A transcription server needs address and model. */
+static enum err check_transcription(json_t *agent, const char **field, struct buf *why)
+{
+    json_t *own = key_holder(agent, 1);
+
+    if (own == NULL) {
+        return ERR_OK;
+    }
+    trim_url(own);
+    if (jx_str(own, "api_key") == NULL) {
+        json_object_del(own, "api_key_last4");
+    }
+    if (jx_str(own, "base_url") == NULL) {
+        return refuse(field, why, "/model/transcription/base_url",
+                      "is needed to have voice messages written down");
+    }
+    return jx_str(own, "name") != NULL ? ERR_OK
+                                       : refuse(field, why, "/model/transcription/name",
+                                                "is needed to have voice messages written down");
 }
 
 /* Rules that span fields: a model server needs a model's name. */
@@ -142,11 +188,10 @@ static enum err settle(const char *part, json_t *agent, const json_t *body, cons
     }
     normalise_phone(agent);
     enum err rc = check_model(agent, field, why);
-    const char *clear = jx_str(jx_obj(body, "model"), "api_key");
-    if (rc == ERR_OK && clear != NULL) {
-        rc = seal_key(part, agent, clear);
+    if (rc == ERR_OK) {
+        rc = check_transcription(agent, field, why);
     }
-    return rc;
+    return rc == ERR_OK ? seal_keys(part, agent, body) : rc;
 }
 
 /* The collection that belongs to an agent and goes with it. */
@@ -254,22 +299,29 @@ enum err agent_update(struct changes *cs, struct snapshot *snap, const char *par
     return rc;
 }
 
+/* Shows of a key only whether it is set, and its end. */
+static void key_hide(json_t *holder)
+{
+    json_t *key = json_object();
+
+    bool set = jx_str(holder, "api_key") != NULL;
+    jx_set_bool(key, "set", set);
+    if (set) {
+        jx_set_str(key, "last4", jx_str_or(holder, "api_key_last4", ""));
+    }
+    json_object_del(holder, "api_key_last4");
+    jx_set(holder, "api_key", key);
+}
+
 json_t *agent_public(const json_t *agent)
 {
     json_t *shown = json_deep_copy(agent);
-    json_t *model = jx_obj(shown, "model");
-    json_t *key = json_object();
 
-    bool set = jx_str(model, "api_key") != NULL;
-    jx_set_bool(key, "set", set);
-    if (set) {
-        jx_set_str(key, "last4", jx_str_or(model, "api_key_last4", ""));
-    }
-    json_object_del(model, "api_key_last4");
-    if (model != NULL) {
-        jx_set(model, "api_key", key);
-    } else {
-        json_decref(key);
+    for (unsigned i = 0; i < KEY_HOLDERS; i++) {
+        json_t *holder = key_holder(shown, i);
+        if (holder != NULL) {
+            key_hide(holder);
+        }
     }
     return shown;
 }
@@ -292,14 +344,25 @@ json_t *agent_collections(const json_t *agent)
     return list;
 }
 
-enum err agent_api_key(const char *part, const json_t *agent, struct buf *out)
+/* Opens the key of one holder. */
+static enum err key_open(const char *part, const json_t *agent, unsigned which, struct buf *out)
 {
     char context[CONTEXT_MAX];
-    const char *sealed = jx_str(jx_obj(agent, "model"), "api_key");
+    const char *sealed = jx_str(key_holder(agent, which), "api_key");
 
     if (sealed == NULL) {
         return ERR_NOTFOUND;
     }
     seal_context(context, part, agent);
     return unseal(context, sealed, out);
+}
+
+enum err agent_api_key(const char *part, const json_t *agent, struct buf *out)
+{
+    return key_open(part, agent, 0, out);
+}
+
+enum err agent_transcription_key(const char *part, const json_t *agent, struct buf *out)
+{
+    return key_open(part, agent, 1, out);
 }

@@ -2,7 +2,9 @@
  *
  * {"id", "name", "status": "active|paused", "phone_number"|null, "system_prompt", "model": {"provider":
  * "extractive|openai", "base_url"?, "name"?, "api_key" (sealed)?, "api_key_last4"?, "temperature"?,
- * "max_output_tokens"?, "context_tokens"?, "stream"?}, "collection_id" (its own), "knowledge":
+ * "max_output_tokens"?, "context_tokens"?, "stream"?, "vision"? (the model reads pictures),
+ * "transcription"?: {"base_url", "name", "api_key" (sealed)?, "api_key_last4"?} (who writes down voice
+ * messages)}, "collection_id" (its own), "knowledge":
  * {"collections": []}, "settings": {"chat": {"tone", "response_style", "fallback_behavior",
  * "confidence_threshold", "citation_style", "conversation_starters"}, "handoff": {"keywords", "announce",
  * "low_confidence"}}, "created_at", "updated_at"}. The rows are agent/tbl_agent.h. Thread: any. */
@@ -35,5 +37,7 @@ json_t *agent_public(const json_t *agent);
 json_t *agent_collections(const json_t *agent);
 /* The model server's key in clear; ERR_NOTFOUND if none is set. Wipe it after use. */
 enum err agent_api_key(const char *part, const json_t *agent, struct buf *out) MUST_CHECK;
+/* The same of the transcription server. */
+enum err agent_transcription_key(const char *part, const json_t *agent, struct buf *out) MUST_CHECK;
 
 #endif

@@ -127,6 +127,16 @@ static bool is_loop(struct turn *turn)
     return true;
 }
 
+/* A file that the answer depends on cannot be had: guessing what it held would be worse than waiting for a
+ * person. */
+static bool is_file_lost(struct turn *turn)
+{
+    if (turn->material->lost != NULL) {
+        turn_hand_off(turn, HANDOFF_FILE, turn->material->lost);
+    }
+    return turn->material->lost != NULL;
+}
+
 /* Nothing to read: pictures go to a person, stickers to nobody. */
 static bool is_unreadable(struct turn *turn)
 {
@@ -134,7 +144,7 @@ static bool is_unreadable(struct turn *turn)
     size_t i;
     json_t *message;
 
-    if (turn->folded[0] != '\0') {
+    if (turn->folded[0] != '\0' || turn_has_material(turn)) {
         return false;
     }
     json_array_foreach (turn->burst, i, message) {
@@ -197,7 +207,8 @@ static bool is_phrase(struct turn *turn)
     return true;
 }
 
-static bool (*const rules[])(struct turn *turn) = {is_stale, is_loop, is_unreadable, has_keyword, is_phrase};
+static bool (*const rules[])(struct turn *turn) = {is_stale,      is_loop,     is_file_lost,
+                                                   is_unreadable, has_keyword, is_phrase};
 
 enum turn_outcome turn_rules(struct turn *turn)
 {

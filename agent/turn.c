@@ -14,6 +14,7 @@
 #include "agent/turn.h"
 
 #include "agent/agent.h"
+#include "agent/reading.h"
 #include "queue/base/clock.h"
 #include "queue/base/log.h"
 
@@ -78,7 +79,9 @@ static void run_begin(struct turn *turn)
 
 static void turn_free(struct turn *turn)
 {
-    job_on_cut(turn->job, NULL, NULL);
+    if (turn->job != NULL) { /* NULL: it was put back */
+        job_on_cut(turn->job, NULL, NULL);
+    }
     run_end(turn);
     json_decref(turn->attempts);
     turn->magic = 0;
@@ -180,6 +183,7 @@ static void turn_run(struct job *job, void *arg)
 void agent_register(struct workers *workers, struct kb *kb)
 {
     workers_handle(workers, QUEUE_TURN, turn_run, kb);
+    workers_handle(workers, QUEUE_READING, reading_run, NULL);
 }
 
 void turn_silence(struct turn *turn, const char *why, bool unanswered)

@@ -48,6 +48,7 @@ enum turn_action { ACTION_NONE, ACTION_REPLY, ACTION_HANDOFF, ACTION_SILENT, ACT
       "I don't know that one for certain. I'm passing you to a colleague who will answer here.")           \
     X(HANDOFF_MODEL_FAILURE, "model_failure", "The model server did not give an answer.", TURN_ANNOUNCE)   \
     X(HANDOFF_FILTERED, "filtered", "The model's answer was withheld by a filter.", TURN_ANNOUNCE)         \
+    X(HANDOFF_FILE, "file", "A file that the customer sent could not be read.", TURN_ANNOUNCE)             \
     X(HANDOFF_STALE, "stale", "The message waited too long for an automatic answer.", TURN_ANNOUNCE)       \
     X(HANDOFF_LOOP, "loop", "Automatic replies stopped: this looks like another machine.", "")
 
@@ -99,6 +100,16 @@ struct turn_saying {
     const char *source;
 };
 
+/* What the burst's files hold, as far as the agent wants it. */
+struct turn_material {
+    struct model_image images[MODEL_IMAGES];
+    struct model_paper papers[MODEL_PAPERS];
+    size_t image_count, paper_count;
+    bool wanted;      /* there is a file that the agent wants */
+    bool pending;     /* a file is still being fetched or read */
+    const char *lost; /* why a file that is wanted cannot be had, NULL if none is lost */
+};
+
 struct turn {
     unsigned magic;
     struct job *job;
@@ -119,6 +130,7 @@ struct turn {
     json_t *history;              /* array: all that was read, newest last */
     const char *newest_id;        /* of the burst, or what was answered before */
     int64_t newest_ms, oldest_ms; /* wall times of the burst */
+    struct turn_material *material; /* of the burst's files (material.c) */
     bool platform;                /* the burst came through a platform, where people type in pieces */
     const char *question, *folded, *previous;
     struct model_line *lines; /* history as a model reads it */
@@ -136,6 +148,7 @@ struct turn {
     const char *why; /* ACTION_SILENT, and what fired a rule */
     bool unanswered; /* ACTION_SILENT: the burst stays unanswered */
     int64_t postpone_ms;
+    bool postpone_held; /* the wait is the process's own: nothing is written */
     const char *text;     /* ACTION_REPLY */
     const char *source;   /* knowledge, model, fallback */
     const char *fallback; /* the fallback that acted, NULL if none did */
@@ -186,6 +199,13 @@ const char *turn_provider(const struct turn *turn);
 /* News for whoever watches this conversation. */
 void turn_news(const struct turn *turn, enum agent_news_kind kind, const char *text, const json_t *message,
                bool final);
+
+/* Reads the files of the burst, with the snapshot that the burst was read with (material.c). */
+enum err turn_material_read(struct turn *turn, struct snapshot *snap) MUST_CHECK;
+/* ms for which the turn waits for files that are under way, 0 if for none, or no longer. */
+int64_t turn_material_wait(struct turn *turn);
+/* True if there is something for the model besides words. */
+bool turn_has_material(const struct turn *turn);
 
 /* The trace record of the turn (trace.c). New reference. */
 json_t *turn_trace(const struct turn *turn);

@@ -53,15 +53,18 @@ struct send_call {
     struct store *store;
     const char *part;
     const json_t *channel, *contact, *conversation, *message; /* borrowed until done */
+    unsigned tries;                                           /* fetch: failed attempts before this one */
 };
 
-/* A media file that was fetched, or why it was not. Texts and bytes are good until the callback returns. */
+/* A media file that was fetched, or why it was not. Its bytes are a blob already (blob.h): they went to the
+ * disk as they came. Texts are good until the callback returns. */
 enum media_outcome { MEDIA_HERE, MEDIA_LATER, MEDIA_GONE };
 struct media_result {
     enum media_outcome outcome;
-    const void *data;
+    const char *sha256; /* HERE: the blob's name */
     size_t size;
-    const char *type; /* what the platform says of it, "" if nothing */
+    const char *type;  /* what the platform says of it, "" if nothing */
+    const char *named; /* the sum that the platform names, in hex or base64; "" if none */
     const char *code, *detail;
 };
 typedef void (*media_done_fn)(const struct media_result *result, void *arg);

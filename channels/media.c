@@ -1,7 +1,10 @@
 /* media.c: media files. A customer's message is stored first, with a file record in state "waiting";
  * QUEUE_MEDIA fetches the bytes afterwards, as often as it takes, so that a platform's outage costs neither
  * the message nor the file. What cannot be had any more, or is too large, ends as "failed" with the reason.
- * The event media.ready tells of each file. */
+ * The bytes go to the disk as they come and are compared with the sum that the platform names; what differs
+ * is fetched again a few times and never kept. The event media.ready tells of each file. What words may be
+ * made of (voice, documents) gets a QUEUE_READING job in the same change-set, so whoever waits for those
+ * words can rely on the file's "reading" until it is settled. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,12 +13,14 @@
 
 #include "queue/base/blob.h"
 #include "queue/base/clock.h"
+#include "queue/base/codec.h"
 #include "queue/base/id.h"
 #include "queue/base/log.h"
 #include "queue/base/option.h"
 #include "queue/events.h"
 
 #define NAME_MAX_BYTES 200
+#define SUM_TRIES      3 /* fetches whose sum was wrong */
 
 /* ---- records ---- */
 
@@ -61,12 +66,34 @@ static json_t *file_blank(const char *state, const char *name, const char *type)
 
 json_t *file_public(const json_t *file)
 {
+    static const char *const hidden[] = {"uploads", "media_id", "named_sha256", "words"};
     json_t *view = json_copy((json_t *)file);
 
     CHECK(view != NULL);
-    json_object_del(view, "uploads");
-    json_object_del(view, "media_id");
+    for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++) {
+        json_object_del(view, hidden[i]);
+    }
     return view;
+}
+
+/* A sum as platforms write it, hex or base64, as hex; false if it is none. */
+static bool sum_hex(const char *text, char hex[65])
+{
+    uint8_t sum[32];
+    struct buf bytes;
+    size_t len = strlen(text);
+    bool good = len == 64 && hex_decode(text, len, sum, sizeof sum);
+
+    buf_init(&bytes, 64);
+    if (len == 44 && base64_decode(&bytes, text, len) && bytes.len == sizeof sum) {
+        memcpy(sum, bytes.data, sizeof sum);
+        good = true;
+    }
+    buf_fini(&bytes);
+    if (good) {
+        hex_encode(sum, sizeof sum, hex);
+    }
+    return good;
 }
 
 /* The bytes are there. */
@@ -113,6 +140,9 @@ json_t *media_note(struct changes *cs, const char *part, const json_t *channel, 
     json_t *file = file_blank("waiting", jx_str(content, "filename"), jx_str(content, "mime_type"));
     json_t *payload = json_object();
     jx_set_str(file, "media_id", media_id);
+    if (jx_str(content, "sha256") != NULL) {
+        jx_set_str(file, "named_sha256", jx_str(content, "sha256"));
+    }
     jx_set_str(file, "channel_id", jx_str(channel, "id"));
     jx_set_str(file, "conversation_id", jx_str(msg, "conversation_id"));
     jx_set_str(file, "message_id", jx_str(msg, "id"));
@@ -161,6 +191,20 @@ static enum err records_read(struct fetching *f)
     return rc;
 }
 
+/* Asks for words where the file may hold some. */
+static void reading_push(struct fetching *f, struct changes *cs)
+{
+    const char *type = jx_str_or(f->file, "mime_type", "");
+    json_t *payload = json_object();
+
+    if (strncmp(type, "image/", 6) != 0 && strncmp(type, "video/", 6) != 0) {
+        jx_set(f->file, "reading", json_pack("{s:s}", "state", "waiting"));
+        jx_set_str(payload, "file_id", jx_str(f->file, "id"));
+        changes_push(cs, QUEUE_READING, job_partition(f->job), jx_str(f->file, "id"), 0, payload);
+    }
+    json_decref(payload);
+}
+
 /* Writes the settled file with its event and the end of the job. */
 static enum err settle(struct fetching *f, struct changes *cs)
 {
@@ -173,9 +217,13 @@ static enum err settle(struct fetching *f, struct changes *cs)
     enum err rc = snapshot_open(job_store(f->job), &snap);
 
     if (rc == ERR_OK) {
+        bool ready = strcmp(jx_str_or(f->file, "state", ""), "ready") == 0;
+        if (ready) {
+            reading_push(f, cs);
+        }
         changes_expect(cs, KIND_FILE, part, id, f->rev);
         changes_put(cs, KIND_FILE, part, id, f->file);
-        if (strcmp(jx_str_or(f->file, "state", ""), "ready") == 0) {
+        if (ready) {
             jx_set(data, "file", file_public(f->file));
             jx_set_str(data, "message_id", jx_str(f->file, "message_id"));
             event_append(cs, snap, part, "media.ready", &about, data, NULL);
@@ -196,32 +244,60 @@ static void file_fail(struct fetching *f, const char *code, const char *detail)
     log_warn("media.failed", "file=%s code=%s", jx_str_or(f->file, "id", ""), log_quote(code));
 }
 
+/* True if the sum of the bytes is one that the platform named, or it named none. */
+static bool sum_fits(const struct fetching *f, const struct media_result *result)
+{
+    char hex[65];
+    const char *named[] = {jx_str_or(f->file, "named_sha256", ""),
+                           result->named != NULL ? result->named : ""};
+    bool any = false;
+
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+        if (sum_hex(named[i], hex)) {
+            any = true;
+            if (strcmp(hex, result->sha256) == 0) {
+                return true;
+            }
+        }
+    }
+    return !any;
+}
+
+/* Takes a file that came: its type is what its bytes show. */
+static void file_take(struct fetching *f, const struct media_result *result)
+{
+    const char *said = jx_str(f->file, "mime_type");
+    const char *declared = result->type[0] != '\0' ? result->type : said;
+
+    file_fill(f->file, result->sha256, result->size, blob_type(result->sha256, declared));
+}
+
 static void fetched(const struct media_result *result, void *arg)
 {
+    static const struct media_result differs = {.outcome = MEDIA_LATER,
+                                                .type = "",
+                                                .code = "CHECKSUM",
+                                                .detail = "the bytes are not those that the platform names"};
     struct fetching *f = arg;
     struct changes *cs = changes_new();
     const struct queue_row *row = queue_row(QUEUE_MEDIA);
-    bool last = job_tries(f->job) + 1 >= row->tries;
-    char hex[65];
+    unsigned tries = row->tries;
 
-    if (result->outcome == MEDIA_LATER && !last) {
+    if (result->outcome == MEDIA_HERE && !sum_fits(f, result)) {
+        result = &differs;
+        tries = SUM_TRIES;
+    }
+    if (result->outcome == MEDIA_LATER && job_tries(f->job) + 1 < tries) {
         changes_fail(cs, f->job, result->code);
         fetch_end(f, cs);
         return;
     }
-    enum err rc = ERR_OK;
     if (result->outcome == MEDIA_HERE) {
-        rc = blob_put(result->data, result->size, hex);
-        if (rc == ERR_OK) {
-            const char *declared = result->type[0] != '\0' ? result->type : jx_str(f->file, "mime_type");
-            file_fill(f->file, hex, result->size, blob_sniff(result->data, result->size, declared));
-        }
+        file_take(f, result);
     } else {
         file_fail(f, result->code, result->detail);
     }
-    if (rc == ERR_OK) {
-        rc = settle(f, cs);
-    }
+    enum err rc = settle(f, cs);
     if (rc != ERR_OK) {
         changes_free(cs);
         cs = changes_new();
@@ -254,7 +330,8 @@ void media_run(struct job *job, void *arg)
                              .loop = job_loop(job),
                              .store = job_store(job),
                              .part = job_partition(job),
-                             .channel = f->channel};
+                             .channel = f->channel,
+                             .tries = job_tries(job)};
     if (ops == NULL || ops->fetch == NULL) {
         fetched(&none, f);
     } else {

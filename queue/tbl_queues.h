@@ -11,3 +11,4 @@ X(QUEUE_RECEIPT, 7, "receipt", 3,  500,  5000,   "tell the platform that a custo
 X(QUEUE_PROBE,   8, "probe",   5,  1000, 60000,  "look whether a paused channel works again")
 X(QUEUE_MEDIA,   9, "media",   8,  1000, 600000, "fetch one media file that a customer sent")
 X(QUEUE_TEMPLATE, 10, "template", 6, 1000, 300000, "sync, create or delete message templates at the platform")
+X(QUEUE_READING, 11, "reading", 5, 500, 5000,    "make words of a voice message or a document that a customer sent")

@@ -19,18 +19,26 @@
 
 /* ---- in ---- */
 
+#define ERROR_MAX 65536 /* bytes of an answer that is no file */
+
 /* A fetch under way; the call's channel is borrowed by contract until done. */
 struct fetching {
     struct send_call call;
     media_done_fn done;
     void *arg;
-    char *type;
+    char *type, *named;
+    struct blob_sink *sink; /* takes the file's bytes as they come */
+    struct buf error;       /* the body of an answer that is no file */
+    bool disk_failed;
 };
 
 static void fetch_end(struct fetching *f, const struct media_result *result)
 {
     f->done(result, f->arg);
+    blob_sink_free(f->sink);
+    buf_fini(&f->error);
     free(f->type);
+    free(f->named);
     free(f);
 }
 
@@ -69,18 +77,47 @@ static bool is_fine(const struct httpc_answer *answer)
     return answer->outcome == HTTPC_ANSWERED && answer->status >= 200 && answer->status <= 299;
 }
 
-static void downloaded(const struct httpc_answer *answer, void *arg)
+/* A piece of the answer: to the disk, or kept if it tells why there is no file. */
+static bool download_data(const char *data, size_t size, long status, void *arg)
 {
     struct fetching *f = arg;
 
-    if (!is_fine(answer) || answer->body_size == 0) {
-        fetch_refused(f, answer);
+    if (status < 200 || status > 299) {
+        buf_add(&f->error, data, size < ERROR_MAX - f->error.len ? size : ERROR_MAX - f->error.len);
+        return true;
+    }
+    f->disk_failed = !blob_sink_add(f->sink, data, size);
+    return !f->disk_failed;
+}
+
+static void downloaded(const struct httpc_answer *answer, void *arg)
+{
+    struct fetching *f = arg;
+    struct httpc_answer refusal = *answer;
+    char hex[65];
+    size_t size = blob_sink_size(f->sink);
+
+    if (!is_fine(answer) && !f->disk_failed) {
+        refusal.body = buf_str(&f->error);
+        refusal.body_size = f->error.len;
+        fetch_refused(f, &refusal);
+        return;
+    }
+    if (size == 0 && !f->disk_failed) {
+        fetch_fail(f, MEDIA_LATER, "EMPTY", "the platform's answer holds no bytes");
+        return;
+    }
+    enum err rc = blob_sink_end(f->sink, hex);
+    f->sink = NULL;
+    if (rc != ERR_OK) {
+        fetch_fail(f, MEDIA_LATER, "DISK", "the file could not be written");
         return;
     }
     struct media_result result = {.outcome = MEDIA_HERE,
-                                  .data = answer->body,
-                                  .size = answer->body_size,
-                                  .type = f->type != NULL ? f->type : "",
+                                  .sha256 = hex,
+                                  .size = size,
+                                  .type = f->type,
+                                  .named = f->named,
                                   .code = "",
                                   .detail = ""};
     fetch_end(f, &result);
@@ -129,13 +166,16 @@ static void resolved(const struct httpc_answer *answer, void *arg)
     }
     const char *url = jx_str_or(body, "url", "");
     f->type = xstrdup(jx_str_or(body, "mime_type", ""));
+    f->named = xstrdup(jx_str_or(body, "sha256", ""));
     if (!is_ours(f->call.channel, url)) {
         fetch_fail(f, MEDIA_GONE, "HOST", "the address of the file is none of the platform's");
     } else {
         struct httpc_request request = {.method = "GET",
                                         .url = url,
                                         .total_ms = DOWNLOAD_MS,
-                                        .max_answer = (size_t)option_int(OPT_MEDIA_MAX)};
+                                        .max_answer = (size_t)option_int(OPT_MEDIA_MAX),
+                                        .on_data = download_data};
+        f->sink = blob_sink_new();
         if (!whatsapp_request(&f->call, &request, NULL, downloaded, f)) {
             fetch_fail(f, MEDIA_LATER, "CREDENTIALS", "the channel's access token cannot be opened");
         }
@@ -149,6 +189,7 @@ void whatsapp_fetch(const struct send_call *call, const char *media_id, media_do
     size_t len = strspn(media_id, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-.");
 
     *f = (struct fetching){.call = *call, .done = done, .arg = arg};
+    buf_init(&f->error, ERROR_MAX + 1);
     if (len == 0 || media_id[len] != '\0') {
         fetch_fail(f, MEDIA_GONE, "MEDIA_ID", "the platform's id of the file is none");
         return;

@@ -1,8 +1,15 @@
-/* blob.c: content-addressed files. */
+/* blob.c: content-addressed files.
+ *
+ * A blob that is put again although it is there gets a new time, so that a sweep, which takes old ones that
+ * no record names, spares what somebody is just about to name. Looking at that time and acting on it is done
+ * under one lock on both sides. Pieces of a sink go to a file of their own in the root until the sum is
+ * known. */
 #include "queue/base/blob.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +20,11 @@
 #include "queue/base/crypto.h"
 #include "queue/base/log.h"
 
+#define PART_PREFIX   "part-"
+#define TEXT_LOOK_MAX ((size_t)1 << 20) /* longer files are not looked through for being text */
+
 static char root[3072];
+static pthread_mutex_t age_lock = PTHREAD_MUTEX_INITIALIZER;
 
 void blob_root(const char *dir)
 {
@@ -92,13 +103,23 @@ static bool store(const char *path, const char *hex, const void *data, size_t si
     return good;
 }
 
-enum err blob_put(const void *data, size_t size, char hex[65])
+/* True if the blob is there whole; it is young again then. */
+static bool renew(const char *path, size_t size)
 {
     struct stat info;
 
+    pthread_mutex_lock(&age_lock);
+    bool there =
+        stat(path, &info) == 0 && (size_t)info.st_size == size && utimensat(AT_FDCWD, path, NULL, 0) == 0;
+    pthread_mutex_unlock(&age_lock);
+    return there;
+}
+
+enum err blob_put(const void *data, size_t size, char hex[65])
+{
     sha256_hex(data, size, hex);
     char *path = path_of(hex);
-    bool there = stat(path, &info) == 0 && (size_t)info.st_size == size;
+    bool there = renew(path, size);
     bool good = there || (root[0] != '\0' && folders_make(hex) && store(path, hex, data, size));
     if (!good) {
         log_warn("blob.failed", "errno=%d bytes=%zu", errno, size);
@@ -149,6 +170,165 @@ enum err blob_get(const char *hex, struct buf *out)
     return rc;
 }
 
+enum err blob_size(const char *hex, size_t *size)
+{
+    struct stat info;
+
+    if (!is_name(hex)) {
+        return ERR_NOTFOUND;
+    }
+    char *path = path_of(hex);
+    int rc = stat(path, &info);
+    free(path);
+    *size = rc == 0 ? (size_t)info.st_size : 0;
+    return rc == 0 ? ERR_OK : ERR_NOTFOUND;
+}
+
+/* ---- piece by piece ---- */
+
+struct blob_sink {
+    int fd;
+    char *path; /* of the piece file */
+    size_t size;
+    struct sha256_sum *sum;
+    bool failed;
+};
+
+struct blob_sink *blob_sink_new(void)
+{
+    struct blob_sink *sink = xcalloc(1, sizeof *sink);
+    bool made = root[0] != '\0' && (mkdir(root, 0700) == 0 || errno == EEXIST);
+
+    sink->path = xasprintf("%s/" PART_PREFIX "%016llx", root, (unsigned long long)random_below(UINT64_MAX));
+    sink->fd = made ? open(sink->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
+    sink->failed = sink->fd < 0;
+    sink->sum = sha256_begin();
+    return sink;
+}
+
+bool blob_sink_add(struct blob_sink *sink, const void *data, size_t size)
+{
+    sink->failed = sink->failed || !write_all(sink->fd, data, size);
+    sha256_add(sink->sum, data, size);
+    sink->size += size;
+    return !sink->failed;
+}
+
+size_t blob_sink_size(const struct blob_sink *sink)
+{
+    return sink->size;
+}
+
+/* Gives the piece file its place. */
+static bool sink_place(struct blob_sink *sink, const char *hex)
+{
+    char *path = path_of(hex);
+    bool there = renew(path, sink->size);
+    bool good = there || (fsync(sink->fd) == 0 && folders_make(hex) && rename(sink->path, path) == 0);
+
+    if (good && !there) {
+        folder_sync(hex);
+    }
+    free(path);
+    return good;
+}
+
+enum err blob_sink_end(struct blob_sink *sink, char hex[65])
+{
+    uint8_t sum[SHA256_SIZE];
+
+    sha256_end(sink->sum, sum);
+    sink->sum = NULL;
+    hex_encode(sum, sizeof sum, hex);
+    bool good = !sink->failed && sink_place(sink, hex);
+    if (!good) {
+        log_warn("blob.failed", "errno=%d bytes=%zu", errno, sink->size);
+    }
+    blob_sink_free(sink);
+    return good ? ERR_OK : ERR_IO;
+}
+
+void blob_sink_free(struct blob_sink *sink)
+{
+    uint8_t unused[SHA256_SIZE];
+
+    if (sink == NULL) {
+        return;
+    }
+    if (sink->sum != NULL) {
+        sha256_end(sink->sum, unused);
+    }
+    if (sink->fd >= 0) {
+        close(sink->fd);
+        unlink(sink->path); /* gone already if it found its place */
+    }
+    free(sink->path);
+    free(sink);
+}
+
+/* ---- sweeping ---- */
+
+/* A sweep under way. */
+struct sweeping {
+    time_t before;
+    bool (*named)(const char *hex, void *arg);
+    void *arg;
+    unsigned swept;
+};
+
+/* Unlinks the file if it is still old. */
+static void old_unlink(struct sweeping *s, const char *path)
+{
+    struct stat info;
+
+    pthread_mutex_lock(&age_lock);
+    if (stat(path, &info) == 0 && S_ISREG(info.st_mode) && info.st_mtime < s->before && unlink(path) == 0) {
+        s->swept++;
+    }
+    pthread_mutex_unlock(&age_lock);
+}
+
+/* One folder of blobs: what has no blob's name is left of a write that broke off. */
+static void folder_sweep(struct sweeping *s, const char *name)
+{
+    char hex[80];
+    char *folder = xasprintf("%s/%s", root, name);
+    DIR *dir = opendir(folder);
+
+    for (struct dirent *e = dir != NULL ? readdir(dir) : NULL; e != NULL; e = readdir(dir)) {
+        snprintf(hex, sizeof hex, "%s%.70s", name, e->d_name);
+        if (e->d_name[0] != '.' && !(is_name(hex) && s->named(hex, s->arg))) {
+            char *path = xasprintf("%s/%s", folder, e->d_name);
+            old_unlink(s, path);
+            free(path);
+        }
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+    free(folder);
+}
+
+unsigned blob_sweep(int64_t before_ms, bool (*named)(const char *hex, void *arg), void *arg)
+{
+    struct sweeping s = {.before = (time_t)(before_ms / 1000), .named = named, .arg = arg};
+    DIR *dir = opendir(root);
+
+    for (struct dirent *e = dir != NULL ? readdir(dir) : NULL; e != NULL; e = readdir(dir)) {
+        if (strncmp(e->d_name, PART_PREFIX, strlen(PART_PREFIX)) == 0) {
+            char *path = xasprintf("%s/%s", root, e->d_name);
+            old_unlink(&s, path);
+            free(path);
+        } else if (strlen(e->d_name) == 2 && strspn(e->d_name, "0123456789abcdef") == 2) {
+            folder_sweep(&s, e->d_name);
+        }
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+    return s.swept;
+}
+
 /* ---- types ---- */
 
 static const struct {
@@ -166,17 +346,68 @@ static const struct {
     {4, "ftyp", 4, "video/mp4"},          {0, "%PDF-", 5, "application/pdf"},
 };
 
-const char *blob_sniff(const void *data, size_t size, const char *declared)
+/* The magic number's type; NULL if the bytes show none. */
+static const char *magic_type(const char *bytes, size_t size)
 {
-    const char *bytes = data;
-
     for (size_t i = 0; i < sizeof magic / sizeof *magic; i++) {
         if (size >= magic[i].at + magic[i].size &&
             memcmp(bytes + magic[i].at, magic[i].bytes, magic[i].size) == 0) {
             return magic[i].type;
         }
     }
-    bool text = declared != NULL && strncmp(declared, "text/plain", 10) == 0;
-    return text && memchr(data, '\0', size) == NULL && utf8_valid(data, size) ? "text/plain; charset=utf-8"
-                                                                              : "application/octet-stream";
+    return NULL;
+}
+
+/* Texts have no magic number: a declared type of these is believed if the bytes are clean UTF-8. */
+static const char *text_type(const char *declared)
+{
+    static const char *const types[] = {"text/plain", "text/markdown", "text/csv"};
+    static const char *const served[] = {"text/plain; charset=utf-8", "text/markdown; charset=utf-8",
+                                         "text/csv; charset=utf-8"};
+
+    for (size_t i = 0; declared != NULL && i < sizeof types / sizeof *types; i++) {
+        size_t len = strlen(types[i]);
+        if (strncmp(declared, types[i], len) == 0 &&
+            (declared[len] == '\0' || strchr("; ", declared[len]) != NULL)) {
+            return served[i];
+        }
+    }
+    return NULL;
+}
+
+const char *blob_sniff(const void *data, size_t size, const char *declared)
+{
+    const char *type = magic_type(data, size);
+
+    if (type != NULL) {
+        return type;
+    }
+    type = text_type(declared);
+    return type != NULL && memchr(data, '\0', size) == NULL && utf8_valid(data, size)
+               ? type
+               : "application/octet-stream";
+}
+
+const char *blob_type(const char *hex, const char *declared)
+{
+    char head[64];
+    size_t size = 0;
+    const char *type = NULL;
+    char *path = is_name(hex) ? path_of(hex) : NULL;
+    int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    ssize_t got = fd >= 0 ? read(fd, head, sizeof head) : -1;
+
+    free(path);
+    if (fd >= 0) {
+        close(fd);
+    }
+    type = got > 0 ? magic_type(head, (size_t)got) : NULL;
+    if (type == NULL && text_type(declared) != NULL && blob_size(hex, &size) == ERR_OK &&
+        size <= TEXT_LOOK_MAX) {
+        struct buf bytes;
+        buf_init(&bytes, TEXT_LOOK_MAX);
+        type = blob_get(hex, &bytes) == ERR_OK ? blob_sniff(buf_str(&bytes), bytes.len, declared) : NULL;
+        buf_fini(&bytes);
+    }
+    return type != NULL ? type : "application/octet-stream";
 }

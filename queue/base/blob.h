@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "queue/base/buf.h"
 #include "queue/base/error.h"
@@ -22,5 +23,24 @@ enum err blob_get(const char *hex, struct buf *out) MUST_CHECK;
 /* The type that the bytes themselves show, out of a short list that browsers and platforms handle safely;
  * else "application/octet-stream". declared: believed only for plain text. */
 const char *blob_sniff(const void *data, size_t size, const char *declared);
+/* The same for a blob that is there, read as far as it needs to be. */
+const char *blob_type(const char *hex, const char *declared);
+/* ERR_NOTFOUND. */
+enum err blob_size(const char *hex, size_t *size) MUST_CHECK;
+
+/* ---- piece by piece, for what must not be held in memory ---- */
+struct blob_sink;
+/* Never NULL; what goes wrong shows in add and end. */
+struct blob_sink *blob_sink_new(void);
+bool blob_sink_add(struct blob_sink *sink, const void *data, size_t size);
+size_t blob_sink_size(const struct blob_sink *sink);
+/* The blob is there; the sink is gone in any case. ERR_IO. */
+enum err blob_sink_end(struct blob_sink *sink, char hex[65]) MUST_CHECK;
+/* Gives up; NULL is fine. */
+void blob_sink_free(struct blob_sink *sink);
+
+/* Removes blobs last put before that wall time which named() does not know, and leftovers of writes that
+ * broke off. named is asked without a lock held. Returns how many files went. */
+unsigned blob_sweep(int64_t before_ms, bool (*named)(const char *hex, void *arg), void *arg);
 
 #endif
