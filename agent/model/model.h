@@ -23,8 +23,6 @@ struct httpc;
 #define MODEL_PARTS     4
 #define MODEL_IMAGES    4
 #define MODEL_PAPERS    3
-#define MODEL_IMAGES    4
-#define MODEL_PAPERS    3
 #define MODEL_TEXT_MAX  (64u << 10) /* bytes of text taken from one answer */
 #define MODEL_CALLS     8           /* tool calls taken from one answer; more are dropped */
 #define MODEL_CALL_MAX  (32u << 10) /* bytes of one call's arguments */
@@ -62,18 +60,6 @@ struct model_paper {
     const char *name, *text;
 };
 
-/* A picture that the customer sent with the question. Its bytes are a blob: the adapter reads it when it
- * builds the request (blob_get) and leaves out what cannot be read; it was sniffed and its size is bounded. */
-struct model_image {
-    const char *mime_type; /* image/jpeg, image/png, image/webp, image/gif */
-    const char *sha256;
-};
-
-/* A document that the customer sent with the question; untrusted, both. */
-struct model_paper {
-    const char *name, *text;
-};
-
 struct model_request {
     const char *agent_name, *persona, *tone, *style; /* trusted: written by the account */
     bool cite;                                       /* ask for source marks */
@@ -84,10 +70,6 @@ struct model_request {
     const struct kb_result *passages; /* untrusted */
     const struct model_part *parts;   /* where a burst asks several things; extractive answers each */
     size_t part_count;                /* at most MODEL_PARTS */
-    const struct model_image *images; /* beside the question; at most MODEL_IMAGES; 0 where the model is blind */
-    size_t image_count;
-    const struct model_paper *papers; /* at most MODEL_PAPERS */
-    size_t paper_count;
     const struct model_image *images; /* beside the question; at most MODEL_IMAGES; 0 where the model is blind */
     size_t image_count;
     const struct model_paper *papers; /* at most MODEL_PAPERS */
