@@ -65,6 +65,22 @@ void reply_window(struct call *c)
     }
 }
 
+void reply_page_headers(struct call *c)
+{
+    static const char *const headers[][2] = {
+        {"Content-Security-Policy",
+         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+         "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"},
+        {"X-Content-Type-Options", "nosniff"},
+        {"Referrer-Policy", "no-referrer"},
+        {"Cross-Origin-Opener-Policy", "same-origin"},
+        {"Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"},
+    };
+    for (unsigned i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+        http_reply_header(c->req, headers[i][0], headers[i][1]);
+    }
+}
+
 void reply_send(struct call *c)
 {
     reply_window(c);

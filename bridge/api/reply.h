@@ -20,5 +20,7 @@ char *reply_error_text(enum api_error error, const char *field, const char *mess
 void reply_send(struct call *c);
 /* The three X-RateLimit-* headers, if the caller's window is known. */
 void reply_window(struct call *c);
+/* What a browser must know of a page of ours and its files: nothing inline, nobody else's, in no frame. */
+void reply_page_headers(struct call *c);
 
 #endif

@@ -130,6 +130,8 @@ ROUTE("GET", "/healthz", ON_ROOT, "", BODY_NONE, SCHEMA_NONE, RATE_NONE, ops_hea
 ROUTE("GET", "/readyz", ON_ROOT, "", BODY_NONE, SCHEMA_NONE, RATE_NONE, ops_ready, "Tell whether new work is taken")
 ROUTE("GET", "/metrics", ON_ROOT, "", BODY_NONE, SCHEMA_NONE, RATE_NONE, ops_metrics, "Show figures in Prometheus text form")
 ROUTE("GET", "/openapi.json", ON_ROOT, "", BODY_NONE, SCHEMA_NONE, RATE_NONE, openapi_show, "Show this API as an OpenAPI 3.1 document")
+ROUTE("GET", "/docs/", ON_ROOT, "", BODY_NONE, SCHEMA_NONE, RATE_NONE, docs_page, "Show a page on which people read and try this API")
+ROUTE("GET", "/docs/{file}/", ON_ROOT, "", BODY_NONE, SCHEMA_NONE, RATE_NONE, docs_file, "Show a script or style of that page")
 
 ROUTE("GET", "/admin/accounts/", ON_ADMIN, "", BODY_NONE, SCHEMA_NONE, RATE_NONE, admin_accounts, "List accounts")
 ROUTE("POST", "/admin/accounts/", ON_ADMIN, "", BODY_JSON, SCHEMA_ACCOUNT, RATE_NONE, admin_account_create, "Create an account with an agent and keys")
