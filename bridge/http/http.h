@@ -106,7 +106,8 @@ void *http_context(const struct http_request *req);
 /* Before http_reply/http_stream_begin. CR, LF and NUL in a value are refused by CHECK: never pass input. */
 void http_reply_header(struct http_request *req, const char *name, const char *value);
 /* Sends and ends. body is copied. HEAD requests get the headers only. Content-Length, Date, X-Request-Id and,
- * where it says something, Connection are added. The request must not be touched afterwards. */
+ * where it says something, Connection are added; JSON and text of 1 KiB and more leave as gzip for those who take it
+ * (unless Content-Encoding was set already). The request must not be touched afterwards. */
 void http_reply(struct http_request *req, int status, const char *content_type, const void *body, size_t size);
 
 /* Streaming (server-sent events, exports): begin once, write pieces, end once. write returns the bytes still waiting for

@@ -153,6 +153,7 @@ struct http_thread {
     struct http_conns conns;
     struct http_requests requests; /* every living one, orphans too */
     struct buf scratch;            /* for rendering heads */
+    struct http_packer *packer;    /* NULL until the first answer worth it */
     int64_t date_second;
     char date[40];
     bool draining;
@@ -283,6 +284,19 @@ size_t http_stream_waiting(const struct http_request *req);
 /* True if the writer was told to go on. */
 bool http_stream_notify(struct http_request *req);
 void http_stream_gone(struct http_request *req);
+
+/* True if the handler added a field of that name. */
+bool http_has_extra(const struct http_request *req, const char *name);
+
+/* ---- encode.c, asset.c ---- */
+struct http_packer;
+struct http_packer *http_packer_new(int level);
+void http_packer_free(struct http_packer *packer);
+void *http_packer_run(struct http_packer *packer, const void *data, size_t size, size_t *packed);
+bool http_takes_gzip(const char *accept);
+bool http_worth_packing(const char *type, size_t size);
+void *http_encode(struct http_request *req, const char *type, const void *body, size_t size, size_t *packed);
+bool http_tag_matches(const char *condition, const char *tag);
 
 /* ---- connection.c ---- */
 void http_conn_new(struct http_thread *thread, int fd, const char *peer, bool from_unix);

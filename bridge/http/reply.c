@@ -4,7 +4,9 @@
  * its own until it is the oldest. Nothing is freed here while the client is there: see http_int.h. */
 #include "bridge/http/http_int.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "queue/base/clock.h"
@@ -177,16 +179,30 @@ void http_reply_header(struct http_request *req, const char *name, const char *v
     buf_addf(&req->extra, "%s: %s\r\n", name, value);
 }
 
+bool http_has_extra(const struct http_request *req, const char *name)
+{
+    size_t len = strlen(name);
+    const char *line = buf_str(&req->extra);
+    for (const char *end = strstr(line, "\r\n"); end != NULL; line = end + 2, end = strstr(line, "\r\n")) {
+        if (strncasecmp(line, name, len) == 0 && line[len] == ':') {
+            return true;
+        }
+    }
+    return false;
+}
+
 void http_reply(struct http_request *req, int status, const char *content_type, const void *body, size_t size)
 {
     CHECK(req->magic == HTTP_REQUEST_MAGIC && req->answer == HTTP_UNANSWERED);
     CHECK(loop_is_current(req->thread->loop));
+    void *packed = http_encode(req, content_type, body, size, &size);
     req->bodyless = req->is_head || status == 204 || status == 304;
     req->answer = HTTP_ANSWERED;
     http_reply_head(req, status, content_type, (int64_t)size);
     if (!req->bodyless && size > 0 && req->conn != NULL) {
         req->sent = size;
-        evbuffer_add(http_reply_out(req), body, size);
+        evbuffer_add(http_reply_out(req), packed != NULL ? packed : body, size);
     }
+    free(packed);
     http_reply_done(req);
 }

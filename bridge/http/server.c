@@ -274,6 +274,7 @@ static void thread_fini(struct http_thread *thread)
         http_request_free(TAILQ_FIRST(&thread->requests));
     }
     buf_fini(&thread->scratch);
+    http_packer_free(thread->packer);
     loop_free(thread->loop);
 }
 
