@@ -59,6 +59,7 @@ struct store_engine {
     void (*read_end)(void *txn);
     enum err (*get)(void *txn, enum kind kind, const char *part, const char *id, struct record_view *out);
     enum err (*page)(void *txn, const struct page_query *query, struct store_page *page);
+    enum err (*scan)(void *txn, const struct page_query *query, snapshot_scan_fn fn, void *arg);
     uint64_t (*count)(void *txn, enum kind kind, const char *part, enum index_id index, const char *match);
     int64_t (*counter)(void *txn, const char *part, const char *name);
     void (*counters)(void *txn, const char *part, const char *prefix, engine_counter_fn fn, void *arg);

@@ -273,6 +273,7 @@ const struct store_engine engine_lmdb = {
     .counters = lmdb_counters,
     .feed = lmdb_feed,
     .feed_rev = lmdb_feed_rev,
+    .scan = lmdb_scan,
     .walk = lmdb_walk,
     .jobs = lmdb_jobs,
     .job = lmdb_job,

@@ -46,6 +46,7 @@ int64_t lmdb_due(const struct lmdb *db, const struct job_head *head);
 enum err lmdb_get(void *txn, enum kind kind, const char *part, const char *id,
                   struct record_view *out) MUST_CHECK;
 enum err lmdb_page(void *txn, const struct page_query *query, struct store_page *page) MUST_CHECK;
+enum err lmdb_scan(void *txn, const struct page_query *query, snapshot_scan_fn fn, void *arg) MUST_CHECK;
 uint64_t lmdb_count(void *txn, enum kind kind, const char *part, enum index_id index, const char *match);
 int64_t lmdb_counter(void *txn, const char *part, const char *name);
 void lmdb_counters(void *txn, const char *part, const char *prefix, engine_counter_fn fn, void *arg);

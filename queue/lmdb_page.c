@@ -15,6 +15,7 @@ struct scan {
     unsigned table;
     size_t fields_left; /* of the index entry behind the prefix, before the id */
     struct key prefix, low, high, after;
+    const char *part;
     bool descending, resumed;
 };
 
@@ -98,7 +99,7 @@ static bool scan_prefix(struct scan *scan, const struct page_query *query)
 
 static enum err scan_init(struct scan *scan, const struct page_query *query)
 {
-    *scan = (struct scan){.descending = query->descending};
+    *scan = (struct scan){.part = query->part, .descending = query->descending};
     if (query->limit < 1 || query->limit > 1000 || !scan_prefix(scan, query)) {
         return ERR_INVALID;
     }
@@ -164,25 +165,31 @@ static size_t id_at(const struct scan *scan, struct kv_bytes k)
     return at < end && end - at <= STORE_ID_MAX ? (size_t)(at - data) : 0;
 }
 
-/* Fills one row from the entry the cursor stands on. */
-static enum err row_fill(void *txn, const struct scan *scan, const struct page_query *query,
-                         struct kv_bytes k, struct kv_bytes v, struct store_row *row)
+/* The id and the record of the entry the cursor stands on. */
+static enum err row_view(void *txn, const struct scan *scan, enum kind kind, struct kv_bytes k,
+                         struct kv_bytes v, char id[STORE_ID_MAX + 1], struct record_view *view)
 {
     size_t at = id_at(scan, k);
-    struct record_view view;
-    enum err rc = ERR_OK;
 
     if (at == 0) {
         return ERR_CORRUPT;
     }
-    memcpy(row->id, (const char *)k.data + at, k.size - at);
-    row->id[k.size - at] = '\0';
+    memcpy(id, (const char *)k.data + at, k.size - at);
+    id[k.size - at] = '\0';
     if (scan->table == TABLE_INDEX) {
-        rc = lmdb_get(txn, query->kind, query->part, row->id, &view);
-        rc = rc == ERR_NOTFOUND ? ERR_CORRUPT : rc;
-    } else if (!record_view(v, &view)) {
-        rc = ERR_CORRUPT;
+        enum err rc = lmdb_get(txn, kind, scan->part, id, view);
+        return rc == ERR_NOTFOUND ? ERR_CORRUPT : rc;
     }
+    return record_view(v, view) ? ERR_OK : ERR_CORRUPT;
+}
+
+/* Fills one row from the entry the cursor stands on. */
+static enum err row_fill(void *txn, const struct scan *scan, const struct page_query *query,
+                         struct kv_bytes k, struct kv_bytes v, struct store_row *row)
+{
+    struct record_view view;
+    enum err rc = row_view(txn, scan, query->kind, k, v, row->id, &view);
+
     if (rc != ERR_OK) {
         return rc;
     }
@@ -239,5 +246,44 @@ enum err lmdb_page(void *txn, const struct page_query *query, struct store_page 
     if (rc == ERR_OK && page->count > 0) {
         page->position = position_write(&scan, &last);
     }
+    return rc;
+}
+
+/* Walks the cursor over all of the query's entries. */
+static enum err rows_pass(void *txn, const struct scan *scan, enum kind kind, struct kv_cursor *cursor,
+                          snapshot_scan_fn fn, void *arg)
+{
+    char id[STORE_ID_MAX + 1];
+    struct record_view view;
+    struct kv_bytes k, v;
+    enum err rc = scan_first(scan, cursor, &k, &v);
+
+    while (rc == ERR_OK && in_range(scan, k)) {
+        rc = row_view(txn, scan, kind, k, v, id, &view);
+        if (rc != ERR_OK || !fn(id, view.body, view.body_size, view.rev, arg)) {
+            break;
+        }
+        rc = scan->descending ? kv_cursor_prev(cursor, &k, &v) : kv_cursor_next(cursor, &k, &v);
+    }
+    return rc == ERR_NOTFOUND ? ERR_OK : rc;
+}
+
+enum err lmdb_scan(void *txn, const struct page_query *query, snapshot_scan_fn fn, void *arg)
+{
+    struct page_query all = *query;
+    struct kv_cursor *cursor;
+    struct scan scan;
+
+    all.limit = 1;
+    all.after = NULL;
+    enum err rc = scan_init(&scan, &all);
+    if (rc == ERR_OK) {
+        rc = kv_cursor_open(txn, scan.table, &cursor);
+    }
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    rc = rows_pass(txn, &scan, query->kind, cursor, fn, arg);
+    kv_cursor_close(cursor);
     return rc;
 }

@@ -71,6 +71,11 @@ enum err snapshot_page(struct snapshot *snap, const struct page_query *query, st
     return rc;
 }
 
+enum err snapshot_scan(struct snapshot *snap, const struct page_query *query, snapshot_scan_fn fn, void *arg)
+{
+    return snap->engine->scan(snap->txn, query, fn, arg);
+}
+
 void store_page_free(struct store_page *page)
 {
     for (size_t i = 0; i < page->count; i++) {

@@ -70,6 +70,10 @@ struct store_page {
 /* The caller frees the page. ERR_INVALID for a position that does not fit the query. */
 enum err snapshot_page(struct snapshot *snap, const struct page_query *query, struct store_page *page) MUST_CHECK;
 void store_page_free(struct store_page *page);
+/* The rows of a query one by one, their bytes as stored, until fn returns false; after and limit do not count (go on with
+ * from or to). For long walks in small steps: search, export, erasure. */
+typedef bool (*snapshot_scan_fn)(const char *id, const void *data, size_t size, uint64_t rev, void *arg);
+enum err snapshot_scan(struct snapshot *snap, const struct page_query *query, snapshot_scan_fn fn, void *arg) MUST_CHECK;
 /* All records of the kind (index INDEX_NONE), or those whose first field of a counted index equals match. Constant time. */
 uint64_t snapshot_count(struct snapshot *snap, enum kind kind, const char *part, enum index_id index, const char *match);
 int64_t snapshot_counter(struct snapshot *snap, const char *part, const char *name);

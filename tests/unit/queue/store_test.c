@@ -374,6 +374,43 @@ static void test_walk(void **state)
     assert_string_equal(text, " acc_A:live/agt_1={\"a\":1} acc_B:live/agt_2={\"a\":2}");
 }
 
+/* Takes two rows at most. */
+static bool scan_two(const char *id, const void *data, size_t size, uint64_t rev, void *arg)
+{
+    char *text = arg;
+
+    assert_true(rev > 0);
+    snprintf(text + strlen(text), 100, " %s=%.*s", id, (int)size, (const char *)data);
+    return strchr(text + 1, ' ') == NULL;
+}
+
+static void test_scan_goes_both_ways_and_on(void **state)
+{
+    struct fixture *f = *state;
+    struct changes *cs = changes_new();
+    struct page_query query = {.kind = KIND_AGENT, .part = PART};
+    struct snapshot *snap;
+    char text[400] = "";
+
+    add_put(cs, KIND_AGENT, PART_B, "agt_0", "{}");
+    add_put(cs, KIND_AGENT, PART, "agt_1", "{'a':1}");
+    add_put(cs, KIND_AGENT, PART, "agt_2", "{'a':2}");
+    add_put(cs, KIND_AGENT, PART, "agt_3", "{'a':3}");
+    assert_int_equal(commit(f, cs), ERR_OK);
+    assert_int_equal(snapshot_open(f->store, &snap), ERR_OK);
+    assert_int_equal(snapshot_scan(snap, &query, scan_two, text), ERR_OK);
+    assert_string_equal(text, " agt_1={\"a\":1} agt_2={\"a\":2}");
+    text[0] = '\0';
+    query.descending = true;
+    assert_int_equal(snapshot_scan(snap, &query, scan_two, text), ERR_OK);
+    assert_string_equal(text, " agt_3={\"a\":3} agt_2={\"a\":2}");
+    text[0] = '\0';
+    query.to = "agt_2";
+    assert_int_equal(snapshot_scan(snap, &query, scan_two, text), ERR_OK);
+    assert_string_equal(text, " agt_1={\"a\":1}");
+    snapshot_close(snap);
+}
+
 static void test_backup(void **state)
 {
     struct fixture *f = *state;
@@ -515,6 +552,7 @@ int main(void)
         STORE_TEST(test_feed),
         STORE_TEST(test_feed_is_trimmed),
         STORE_TEST(test_walk),
+        STORE_TEST(test_scan_goes_both_ways_and_on),
         STORE_TEST(test_backup),
         STORE_TEST(test_open_refusals),
         STORE_TEST(test_upgrade_of_indexes),
