@@ -308,6 +308,28 @@ static struct id queue_one(struct changes *cs, struct snapshot *snap, const char
     return id;
 }
 
+enum err message_quoted(struct snapshot *snap, const char *part, const char *conversation_id,
+                        const char *named, struct buf *out)
+{
+    json_t *msg = NULL;
+
+    if (!id_is(named, "msg")) {
+        buf_adds(out, named);
+        return named[0] != '\0' && buf_ok(out) ? ERR_OK : ERR_INVALID;
+    }
+    enum err rc = snapshot_get(snap, KIND_MESSAGE, part, named, &msg, NULL);
+    if (rc != ERR_OK) {
+        return rc == ERR_NOTFOUND ? ERR_INVALID : rc;
+    }
+    bool here = strcmp(jx_str_or(msg, "conversation_id", ""), conversation_id) == 0;
+    const char *theirs = jx_str(msg, "platform_id");
+    if (here && theirs != NULL) {
+        buf_adds(out, theirs);
+    }
+    json_decref(msg);
+    return here && out->len > 0 && buf_ok(out) ? ERR_OK : ERR_INVALID;
+}
+
 /* The record of a draft; text of len bytes. first: it carries what belongs to the whole reply. */
 static json_t *outbound_record(const json_t *conversation, const struct message_draft *draft,
                                const char *text, size_t len, bool first)
@@ -327,6 +349,9 @@ static json_t *outbound_record(const json_t *conversation, const struct message_
     }
     if (first && draft->confidence >= 0) {
         jx_set(msg, "confidence", json_real(draft->confidence));
+    }
+    if (first && draft->reply_to != NULL) {
+        jx_set_str(msg, "reply_to", draft->reply_to);
     }
     if (draft->source != NULL) {
         jx_set_str(msg, "source", draft->source);

@@ -11,6 +11,7 @@
 #ifndef CHASQUI_CHANNELS_MESSAGE_H
 #define CHASQUI_CHANNELS_MESSAGE_H
 
+#include "queue/base/buf.h"
 #include "queue/base/id.h"
 #include "queue/base/json.h"
 #include "queue/store.h"
@@ -49,6 +50,7 @@ struct message_draft {
     double confidence;       /* < 0: none */
     const char *source;      /* knowledge|model|flow|fallback|human, may be NULL */
     const char *turn_id;     /* may be NULL */
+    const char *reply_to;    /* platform id of the message it quotes, may be NULL */
     int64_t expires_ms;      /* wall time after which it must not be sent any more, 0: never */
 };
 /* Adds a queued message and its QUEUE_SEND job (lane: the conversation). A text that is longer than one
@@ -57,6 +59,11 @@ struct message_draft {
  * Event agent.message.sent for a human's. Returns the message's id. */
 struct id message_send(struct changes *cs, struct snapshot *snap, const char *part,
                        const json_t *conversation, const struct message_draft *draft);
+
+/* The platform's id of the message that a caller wants to quote, from our id of it or the platform's own, into
+ * out. ERR_INVALID: it is no message of that conversation, or the platform does not know it yet. */
+enum err message_quoted(struct snapshot *snap, const char *part, const char *conversation_id,
+                        const char *named, struct buf *out) MUST_CHECK;
 
 /* ---- status ---- */
 /* Moves msg (changed in place) to status if that is a step up, writes it with a guard on rev and appends the

@@ -89,10 +89,22 @@ void conversations_write(struct call *c)
                                   .text = jx_str(c->body, "text"),
                                   .confidence = -1,
                                   .source = "human"};
+    struct buf quoted;
+    const char *named = jx_str(c->body, "reply_to");
+    buf_init(&quoted, 512);
+    if (named != NULL &&
+        message_quoted(c->snap, c->part, jx_str_or(conversation, "id", ""), named, &quoted) != ERR_OK) {
+        call_refuse(c, ERR_INVALID, "reply_to",
+                    "reply_to is no message of this conversation that the platform knows");
+        buf_fini(&quoted);
+        return;
+    }
+    draft.reply_to = named != NULL ? buf_str(&quoted) : NULL;
     if (!conversation_is_human(conversation)) {
         handoff_join(call_changes(c), c->snap, c->part, conversation, rev, name);
     }
     struct id id = message_send(call_changes(c), c->snap, c->part, conversation, &draft);
+    buf_fini(&quoted);
     jx_set_time(conversation, "last_message_at", now);
     conversation_put(call_changes(c), c->part, conversation, rev);
     json_t *answer = json_object(), *author = json_object();
@@ -175,7 +187,8 @@ static void tell_read(struct call *c, const json_t *conversation)
         const json_t *message = json_array_get(messages, i - 1);
         if (strcmp(jx_str_or(message, "direction", ""), "in") == 0) {
             channel_receipt(call_changes(c), c->part, jx_str_or(conversation, "channel", ""),
-                            jx_str_or(conversation, "channel_id", ""), id, jx_str(message, "platform_id"), false);
+                            jx_str_or(conversation, "channel_id", ""), id, jx_str(message, "platform_id"),
+                            false);
             return;
         }
     }

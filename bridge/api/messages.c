@@ -21,9 +21,11 @@ struct sending {
     uint64_t conversation_rev; /* 0: begun in this change-set */
     const char *type, *text;
     const json_t *content;
+    struct buf quoted; /* the platform's id of the message that is quoted, empty: none */
 };
 
-/* The agent's oldest active channel that sends to phones and the like. */
+/* The agent's oldest channel that sends to phones and the like: an active one, or else one that waits for its
+ * platform. */
 static json_t *first_channel(struct call *c, const char *agent_id)
 {
     struct store_page page;
@@ -36,10 +38,14 @@ static json_t *first_channel(struct call *c, const char *agent_id)
     if (snapshot_page(c->snap, &query, &page) != ERR_OK) {
         return NULL;
     }
-    for (size_t i = 0; i < page.count && found == NULL; i++) {
-        const char *type = jx_str_or(page.rows[i].body, "type", "");
-        if (strcmp(type, "api") != 0 && strcmp(jx_str_or(page.rows[i].body, "status", ""), "active") == 0) {
-            found = call_keep(c, json_incref(page.rows[i].body));
+    for (int pass = 0; pass < 2 && found == NULL; pass++) {
+        for (size_t i = 0; i < page.count && found == NULL; i++) {
+            const json_t *each = page.rows[i].body;
+            bool active = strcmp(jx_str_or(each, "status", ""), "active") == 0;
+            bool waits = pass == 1 && jx_obj(each, "reason") != NULL;
+            if (strcmp(jx_str_or(each, "type", ""), "api") != 0 && (active || waits)) {
+                found = call_keep(c, json_incref(page.rows[i].body));
+            }
         }
     }
     store_page_free(&page);
@@ -94,7 +100,7 @@ static bool choose_channel(struct sending *s)
  * call has ended. */
 static bool read_form(struct sending *s)
 {
-    static const char *const known[] = {"to", "type", "text", "content", "channel_id"};
+    static const char *const known[] = {"to", "type", "text", "content", "channel_id", "reply_to"};
     struct call *c = s->c;
     const char *key, *field = NULL;
     json_t *value;
@@ -179,6 +185,22 @@ static bool window_allows(struct sending *s)
     return false;
 }
 
+/* The message it answers, if the caller names one. False: the call has ended. */
+static bool find_quoted(struct sending *s)
+{
+    const char *named = jx_str(s->c->body, "reply_to");
+    if (named == NULL) {
+        return true;
+    }
+    enum err rc =
+        message_quoted(s->c->snap, s->c->part, jx_str_or(s->conversation, "id", ""), named, &s->quoted);
+    if (rc != ERR_OK) {
+        call_refuse(s->c, rc, "reply_to",
+                    "reply_to is no message of this conversation that the platform knows");
+    }
+    return rc == ERR_OK;
+}
+
 /* Adds message, job and conversation. */
 static void add_message(struct sending *s)
 {
@@ -186,6 +208,7 @@ static void add_message(struct sending *s)
     char now[CLOCK_TEXT_SIZE];
     struct message_draft draft = {
         .author_type = "system", .type = s->type, .text = s->text, .content = s->content, .confidence = -1};
+    draft.reply_to = s->quoted.len > 0 ? buf_str(&s->quoted) : NULL;
     clock_rfc3339(clock_wall_ms(), now);
     struct id id = message_send(call_changes(c), c->snap, c->part, s->conversation, &draft);
     jx_set_str(s->conversation, "last_message_at", now);
@@ -202,10 +225,12 @@ static void add_message(struct sending *s)
 void messages_send(struct call *c)
 {
     struct sending s = {.c = c, .agent = call_agent(c, NULL)};
+    buf_init(&s.quoted, 512);
     if (s.agent != NULL && choose_channel(&s) && read_form(&s) && find_contact(&s) && find_conversation(&s) &&
-        window_allows(&s)) {
+        find_quoted(&s) && window_allows(&s)) {
         add_message(&s);
     }
+    buf_fini(&s.quoted);
 }
 
 void messages_show(struct call *c)

@@ -54,6 +54,7 @@ FIELD(SCHEMA_SEND, "to", FIELD_TEXT, REQUIRED, 200, "", SCHEMA_NONE, "a phone nu
 FIELD(SCHEMA_SEND, "type", FIELD_TEXT, 0, 20,
       "text|image|audio|video|document|sticker|location|contacts|interactive|template|reaction", SCHEMA_NONE, "default text")
 FIELD(SCHEMA_SEND, "text", FIELD_TEXT, 0, 65536, "", SCHEMA_NONE, "the text of a text message")
+FIELD(SCHEMA_SEND, "reply_to", FIELD_TEXT, 0, 512, "", SCHEMA_NONE, "the message it quotes: its id here, or the platform's")
 FIELD(SCHEMA_SEND, "channel_id", FIELD_TEXT, 0, 40, "", SCHEMA_NONE, "default: the agent's first channel that can send")
 FIELD(SCHEMA_SEND, "content", FIELD_OBJECT, 0, 0, "", SCHEMA_NONE, "the platform's object for other types")
 
@@ -66,6 +67,7 @@ SCHEMA(SCHEMA_AUTHOR, "Author", false)
 FIELD(SCHEMA_AUTHOR, "name", FIELD_TEXT, 0, 200, "", SCHEMA_NONE, "the person's name")
 SCHEMA(SCHEMA_HUMAN, "HumanMessage", false)
 FIELD(SCHEMA_HUMAN, "text", FIELD_TEXT, REQUIRED, 65536, "", SCHEMA_NONE, "what the person writes")
+FIELD(SCHEMA_HUMAN, "reply_to", FIELD_TEXT, 0, 512, "", SCHEMA_NONE, "the message it quotes: its id here, or the platform's")
 FIELD(SCHEMA_HUMAN, "author", FIELD_OBJECT, 0, 0, "", SCHEMA_AUTHOR, "who writes")
 SCHEMA(SCHEMA_HANDOFF, "Handoff", false)
 FIELD(SCHEMA_HANDOFF, "reason", FIELD_TEXT, NULLABLE, 200, "", SCHEMA_NONE, "why a person is needed")

@@ -73,6 +73,8 @@ FIELD(SCHEMA_CHANNEL_ANSWER, "agent_id", FIELD_TEXT, REQUIRED | NULLABLE, 0, "",
 FIELD(SCHEMA_CHANNEL_ANSWER, "type", FIELD_TEXT, REQUIRED, 0, "", SCHEMA_NONE, "its platform")
 FIELD(SCHEMA_CHANNEL_ANSWER, "name", FIELD_TEXT, NULLABLE, 0, "", SCHEMA_NONE, "a name for people")
 FIELD(SCHEMA_CHANNEL_ANSWER, "status", FIELD_TEXT, REQUIRED, 0, "", SCHEMA_NONE, "its state")
+FIELD(SCHEMA_CHANNEL_ANSWER, "reason", FIELD_OBJECT, 0, 0, "", SCHEMA_NONE, "why it is paused: code, title, detail; absent where a person paused it")
+FIELD(SCHEMA_CHANNEL_ANSWER, "platform_state", FIELD_OBJECT, 0, 0, "", SCHEMA_NONE, "what the platform says: messaging_limit, throughput, quality, alert")
 FIELD(SCHEMA_CHANNEL_ANSWER, "webhook_path", FIELD_TEXT, 0, 0, "", SCHEMA_NONE, "where the platform posts")
 FIELD(SCHEMA_CHANNEL_ANSWER, "credentials", FIELD_OBJECT, 0, 0, "", SCHEMA_NONE, "which credentials are set")
 FIELD(SCHEMA_CHANNEL_ANSWER, "created_at", FIELD_TIME, REQUIRED, 0, "", SCHEMA_NONE, "when it was made")
