@@ -11,14 +11,17 @@
 #define PHRASINGS_MAX  1000
 #define PHRASING_BYTES 1000
 #define BYTES_A_TOKEN  3.6
+#define FIELDS_ALWAYS  4 /* of those hashed: the others count where they are */
+
+#define KB_SPLIT_SOURCE -1 /* not cut: its pages are */
 
 static const struct doc_type {
     const char *name;
-    enum kb_split_mode mode;
+    int mode; /* enum kb_split_mode */
 } DOC_TYPES[] = {
-    {"text", KB_SPLIT_PLAIN},
-    {"faq", KB_SPLIT_WHOLE},
-    {"markdown", KB_SPLIT_MARKDOWN},
+    {"text", KB_SPLIT_PLAIN},  {"faq", KB_SPLIT_WHOLE},   {"markdown", KB_SPLIT_MARKDOWN},
+    {"html", KB_SPLIT_SOURCE}, {"url", KB_SPLIT_SOURCE},  {"sitemap", KB_SPLIT_SOURCE},
+    {"file", KB_SPLIT_SOURCE}, {"feed", KB_SPLIT_SOURCE},
 };
 
 /* The row of a type name, or NULL. */
@@ -37,6 +40,31 @@ bool kb_doc_type_known(const char *doc_type)
     return doc_type_row(doc_type) != NULL;
 }
 
+bool kb_doc_type_source(const char *doc_type)
+{
+    const struct doc_type *type = doc_type_row(doc_type);
+
+    return type != NULL && type->mode == KB_SPLIT_SOURCE;
+}
+
+json_t *kb_page_document(const json_t *page, const json_t *source)
+{
+    json_t *doc = json_object();
+    const char *title = jx_str_or(page, "title", "");
+
+    jx_set_str(doc, "id", jx_str_or(page, "id", ""));
+    jx_set_str(doc, "document_id", jx_str_or(source, "id", ""));
+    jx_set_str(doc, "collection_id", jx_str(source, "collection_id"));
+    jx_set_str(doc, "title", title[0] != '\0' ? title : jx_str_or(source, "title", ""));
+    jx_set_str(doc, "content", jx_str_or(page, "content", ""));
+    jx_set_str(doc, "doc_type", "markdown");
+    jx_set_bool(doc, "enabled", jx_bool(source, "enabled", true));
+    if (jx_int(page, "ordinal", 0) == 0 && jx_arr(source, "phrasings") != NULL) {
+        jx_set(doc, "phrasings", json_incref(jx_arr(source, "phrasings")));
+    }
+    return doc;
+}
+
 /* Adds a field and its length to the hashed text, so that no two records share one text. */
 static void digest_add(struct buf *text, const char *value)
 {
@@ -46,13 +74,16 @@ static void digest_add(struct buf *text, const char *value)
 
 void kb_document_digest(const json_t *doc, uint8_t out[32])
 {
-    static const char *const FIELDS[] = {"collection_id", "title", "content", "doc_type"};
+    static const char *const FIELDS[] = {"collection_id", "title",       "content",    "doc_type",
+                                         "url",           "file_sha256", "document_id"};
     const json_t *phrasings = jx_arr(doc, "phrasings");
     struct buf text;
 
     buf_init(&text, SIZE_MAX / 2);
     for (size_t i = 0; i < sizeof FIELDS / sizeof *FIELDS; i++) {
-        digest_add(&text, jx_str_or(doc, FIELDS[i], ""));
+        if (i < FIELDS_ALWAYS || jx_str(doc, FIELDS[i]) != NULL) {
+            digest_add(&text, jx_str_or(doc, FIELDS[i], ""));
+        }
     }
     for (size_t i = 0; i < json_array_size(phrasings); i++) {
         const char *phrasing = json_string_value(json_array_get(phrasings, i));
@@ -116,6 +147,9 @@ void kb_document_prepare(json_t *doc)
     kb_document_digest(doc, digest);
     hex_encode(digest, sizeof digest, hex);
     jx_set_str(doc, "hash", hex);
+    if (kb_doc_type_source(jx_str(doc, "doc_type"))) {
+        return; /* its size and status come when it is read */
+    }
     jx_set_int(doc, "size", (int64_t)strlen(content));
     jx_set_str(doc, "status", empty ? "failed" : "ready");
     if (empty) {
@@ -128,6 +162,7 @@ void kb_document_prepare(json_t *doc)
 bool kb_document_findable(const json_t *doc)
 {
     return jx_bool(doc, "enabled", true) && jx_str(doc, "collection_id") != NULL &&
+           !kb_doc_type_source(jx_str(doc, "doc_type")) &&
            strcmp(jx_str_or(doc, "status", "ready"), "failed") != 0;
 }
 
@@ -161,18 +196,21 @@ enum err kb_document_chunks(const json_t *doc, struct arena *arena, struct kb_ch
 
     *out = NULL;
     *count = 0;
-    if (type == NULL) {
+    if (type == NULL || type->mode == KB_SPLIT_SOURCE) {
         return ERR_INVALID;
     }
     const char *id = arena_strdup(arena, jx_str_or(doc, "id", ""));
+    const char *source = jx_str(doc, "document_id");
+    source = source != NULL ? arena_strdup(arena, source) : NULL;
     const char *title = arena_strdup(arena, jx_str_or(doc, "title", ""));
-    kb_split(content, strlen(content), type->mode, arena, &passages);
+    kb_split(content, strlen(content), (enum kb_split_mode)type->mode, arena, &passages);
     struct kb_chunk *chunks = arena_alloc(arena, (passages.count + 1) * sizeof *chunks);
     for (size_t i = 0; i < passages.count; i++) {
         const struct kb_passage *p = &passages.rows[i];
         chunks[i] = (struct kb_chunk){
             .id = kb_chunk_id(arena, id, (unsigned)i),
-            .document_id = id,
+            .document_id = source != NULL ? source : id,
+            .page_id = source != NULL ? id : "",
             .title = chunk_title(arena, title, p->heading),
             .text = chunk_text(arena, content, p),
             .offset = p->offset,

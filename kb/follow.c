@@ -11,7 +11,11 @@
  * a rebuild was cut short: the mark "rebuilding" is committed with the emptying and goes with the last batch.
  *
  * Who waits for an answer (kb_when_indexed) is told when the writer has read everything that the feed held at
- * a moment after the call: a revision that touched no document needs nothing more. */
+ * a moment after the call: a revision that touched no document needs nothing more.
+ *
+ * The pages of a source are indexed one by one. A change of the source looks at all of its pages again, in
+ * the same commit of the index as far as it goes: so disabling a source takes all of its pages out before the
+ * call is answered. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +39,7 @@ struct kb_waiter {
 
 struct name {
     char *part, *id; /* owned */
+    enum kind kind;  /* KIND_DOCUMENT or KIND_PAGE */
 };
 struct names {
     struct name *rows;
@@ -51,13 +56,13 @@ static void names_fini(struct names *names)
     *names = (struct names){0};
 }
 
-static void names_add(struct names *names, const char *part, const char *id)
+static void names_add(struct names *names, enum kind kind, const char *part, const char *id)
 {
     if (names->count == names->room) {
         names->room = names->room == 0 ? 64 : names->room * 2;
         names->rows = xrealloc(names->rows, names->room * sizeof *names->rows);
     }
-    names->rows[names->count++] = (struct name){xstrdup(part), xstrdup(id)};
+    names->rows[names->count++] = (struct name){xstrdup(part), xstrdup(id), kind};
 }
 
 static int name_order(const void *a, const void *b)
@@ -89,11 +94,32 @@ static void names_once(struct names *names)
 
 /* ---- applying ---- */
 
-/* Brings one document of the index in line with the store. */
+/* What the index should hold of a page: new reference, or ERR_NOTFOUND when the page or its source is gone.
+ */
+static enum err page_read(struct snapshot *snap, const struct name *name, json_t **doc)
+{
+    json_t *page = NULL, *source = NULL;
+    enum err rc = snapshot_get(snap, KIND_PAGE, name->part, name->id, &page, NULL);
+
+    if (rc == ERR_OK) {
+        rc =
+            snapshot_get(snap, KIND_DOCUMENT, name->part, jx_str_or(page, "document_id", "-"), &source, NULL);
+    }
+    if (rc == ERR_OK) {
+        *doc = kb_page_document(page, source);
+    }
+    json_decref(page);
+    json_decref(source);
+    return rc;
+}
+
+/* Brings one document or page of the index in line with the store. */
 static enum err document_follow(struct kb_batch *batch, struct snapshot *snap, const struct name *name)
 {
     json_t *doc = NULL;
-    enum err rc = snapshot_get(snap, KIND_DOCUMENT, name->part, name->id, &doc, NULL);
+    enum err rc = name->kind == KIND_PAGE
+                      ? page_read(snap, name, &doc)
+                      : snapshot_get(snap, KIND_DOCUMENT, name->part, name->id, &doc, NULL);
 
     if (rc != ERR_OK && rc != ERR_NOTFOUND) {
         return rc;
@@ -177,13 +203,20 @@ static enum err names_apply(struct kb *kb, const struct names *names, uint64_t r
 
 /* ---- rebuilding ---- */
 
+struct walk {
+    struct names *names;
+    enum kind kind;
+};
+
 static bool walk_take(const char *part, const char *id, const void *data, size_t size, uint64_t rev,
                       void *arg)
 {
+    struct walk *walk = arg;
+
     (void)data;
     (void)size;
     (void)rev;
-    names_add(arg, part, id);
+    names_add(walk->names, walk->kind, part, id);
     return true;
 }
 
@@ -224,7 +257,10 @@ static enum err rebuild(struct kb *kb)
         return rc;
     }
     uint64_t rev = snapshot_feed_rev(snap);
-    rc = snapshot_walk(snap, KIND_DOCUMENT, walk_take, &names);
+    rc = snapshot_walk(snap, KIND_DOCUMENT, walk_take, &(struct walk){&names, KIND_DOCUMENT});
+    if (rc == ERR_OK) {
+        rc = snapshot_walk(snap, KIND_PAGE, walk_take, &(struct walk){&names, KIND_PAGE});
+    }
     snapshot_close(snap);
     if (rc == ERR_OK) {
         log_info("kb.rebuild", "documents=%zu rev=%llu", names.count, (unsigned long long)rev);
@@ -254,10 +290,53 @@ static bool feed_take(uint64_t rev, enum kind kind, const char *part, const char
     }
     page->rev = rev;
     page->taken++;
-    if (kind == KIND_DOCUMENT) {
-        names_add(&page->names, part, id);
+    if (kind == KIND_DOCUMENT || kind == KIND_PAGE) {
+        names_add(&page->names, kind, part, id);
     }
     return true;
+}
+
+/* Adds the pages of one source, if the document has any. */
+static enum err pages_add(struct snapshot *snap, const char *part, const char *id, struct names *names)
+{
+    struct page_query query = {.kind = KIND_PAGE,
+                               .part = part,
+                               .index = INDEX_PAGE_DOCUMENT,
+                               .match = {id},
+                               .limit = PAGE_DOCUMENTS};
+    struct store_page page = {.more = true};
+    char *after = NULL;
+    enum err rc = ERR_OK;
+
+    while (rc == ERR_OK && page.more) {
+        query.after = after;
+        rc = snapshot_page(snap, &query, &page);
+        for (size_t i = 0; rc == ERR_OK && i < page.count; i++) {
+            names_add(names, KIND_PAGE, part, page.rows[i].id);
+        }
+        free(after);
+        after = rc == ERR_OK && page.more ? xstrdup(page.position) : NULL;
+        if (rc == ERR_OK) {
+            store_page_free(&page);
+        }
+    }
+    free(after);
+    return rc;
+}
+
+/* Adds the pages of every document that changed. */
+static enum err sources_expand(struct snapshot *snap, struct names *names)
+{
+    enum err rc = ERR_OK;
+    size_t count = names->count;
+
+    for (size_t i = 0; i < count && rc == ERR_OK; i++) {
+        if (names->rows[i].kind == KIND_DOCUMENT) {
+            char *part = names->rows[i].part, *id = names->rows[i].id; /* their rows may move */
+            rc = pages_add(snap, part, id, names);
+        }
+    }
+    return rc;
 }
 
 /* Reads the feed behind rev; *lost: it cannot be followed from there. */
@@ -275,6 +354,9 @@ static enum err feed_read(struct kb *kb, uint64_t rev, struct feed_page *page, b
     if (!*lost) {
         rc = snapshot_feed(snap, rev, feed_take, page, &gap);
         *lost = gap;
+        if (rc == ERR_OK && !gap) {
+            rc = sources_expand(snap, &page->names);
+        }
     }
     snapshot_close(snap);
     return rc;

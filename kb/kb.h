@@ -5,6 +5,10 @@
  * can be rebuilt at any time. A chunk's id is a function of its document and position, so it survives a
  * rebuild.
  *
+ * A document is a text of its own, or a source (html, url, sitemap, file, feed) whose text is read elsewhere
+ * and kept in KIND_PAGE records (kb/source/page.h). A page is indexed like a document, as long as its source
+ * is there and enabled.
+ *
  * Document record: {"id", "collection_id", "agent_id"?, "title", "content", "doc_type", "phrasings": [],
  * "external_id"?, "metadata": {}, "enabled", "status": "queued|processing|ready|failed", "reason"?, "hash",
  * "size", "created_at", "updated_at"}.
@@ -35,8 +39,10 @@ void kb_close(struct kb *kb);
 void kb_set_memory(struct kb *kb, size_t bytes);
 
 /* ---- documents ---- */
-/* The document types accepted now; others are refused with a reason. */
+/* The document types; others are refused with a reason. */
 bool kb_doc_type_known(const char *doc_type);
+/* True for types whose text comes from a file or an address. */
+bool kb_doc_type_source(const char *doc_type);
 /* Fills in what a document derives from its content: hash, size, status; normalises phrasings. doc is
  * changed. */
 void kb_document_prepare(json_t *doc);
@@ -48,12 +54,15 @@ void kb_when_indexed(struct kb *kb, uint64_t rev, void (*fn)(void *arg), void *a
 struct kb_chunk {
     const char *id;
     const char *document_id;
-    const char *title; /* document title, then the heading path, " > " between */
+    const char *page_id; /* the page of a source it was cut from; "" if none */
+    const char *title;   /* document title, then the heading path, " > " between */
     const char *text;
     size_t offset;    /* bytes from the start of the document's content */
     unsigned ordinal; /* 0, 1, 2, ... within the document */
     unsigned tokens;  /* estimate: UTF-8 bytes / 3.6 */
 };
+/* The document that the index makes of a page and its source; new reference. */
+json_t *kb_page_document(const json_t *page, const json_t *source);
 /* Chunks of a document, in order, into *out (arena). */
 enum err kb_document_chunks(const json_t *doc, struct arena *arena, struct kb_chunk **out,
                             size_t *count) MUST_CHECK;
@@ -78,9 +87,9 @@ struct kb_result {
     double confidence; /* calibrated probability that hits[0] answers the question; 0 if there is none */
     int64_t took_us;
 };
-/* Everything in *result lives in the arena. An empty knowledge base gives count 0 and ERR_OK. Of text and previous the
- * first 2,048 bytes count. The first search of a collection reads it into memory (some 20,000 chunks a second) and blocks
- * as long; later ones take well under a millisecond for up to 20,000 chunks. */
+/* Everything in *result lives in the arena. An empty knowledge base gives count 0 and ERR_OK. Of text and
+ * previous the first 2,048 bytes count. The first search of a collection reads it into memory (some 20,000
+ * chunks a second) and blocks as long; later ones take well under a millisecond for up to 20,000 chunks. */
 enum err kb_search(struct kb *kb, const struct kb_query *query, struct arena *arena,
                    struct kb_result *result) MUST_CHECK;
 

@@ -136,6 +136,7 @@ void kb_chunk_encode(const struct kb_chunk *chunk, struct buf *out)
     buf_add(out, &ordinal, sizeof ordinal);
     buf_add(out, &tokens, sizeof tokens);
     add_text(out, chunk->document_id);
+    add_text(out, chunk->page_id != NULL ? chunk->page_id : "");
     add_text(out, chunk->title);
     add_text(out, chunk->text);
 }
@@ -179,9 +180,10 @@ enum err kb_chunk_decode(struct kv_bytes value, struct arena *arena, struct kb_c
     read_bytes(&r, &tokens, sizeof tokens);
     *out = (struct kb_chunk){.offset = (size_t)offset, .ordinal = ordinal, .tokens = tokens};
     out->document_id = arena_strdup(arena, read_text(&r));
+    out->page_id = arena_strdup(arena, read_text(&r));
     out->title = arena_strdup(arena, read_text(&r));
     out->text = arena_strdup(arena, read_text(&r));
-    out->id = kb_chunk_id(arena, out->document_id, ordinal);
+    out->id = kb_chunk_id(arena, out->page_id[0] != '\0' ? out->page_id : out->document_id, ordinal);
     return r.failed ? ERR_CORRUPT : ERR_OK;
 }
 

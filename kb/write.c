@@ -132,7 +132,8 @@ static enum err chunk_put(struct kb_batch *batch, const json_t *doc, const struc
     }
     kb_document_bag(doc, chunk, &batch->bag);
     buf_reset(&batch->row);
-    kb_terms_encode(chunk->document_id, chunk->ordinal, &batch->bag, &batch->row);
+    const char *owner = chunk->page_id[0] != '\0' ? chunk->page_id : chunk->document_id;
+    kb_terms_encode(owner, chunk->ordinal, &batch->bag, &batch->row);
     if (!buf_ok(&batch->row)) {
         return ERR_LIMIT;
     }

@@ -40,7 +40,7 @@ KIND(KIND_APPOINTMENT,  27, "appointment",  "apt",  false)
 KIND(KIND_CALENDAR,     28, "calendar",     "",     false) /* id: AGENT/RESOURCE/DAY; its revision guards the day's bookings */
 KIND(KIND_FLOW,         29, "flow",         "flw",  false)
 KIND(KIND_SECRET,       30, "secret",       "",     false) /* id: its name; sealed, referred to by flows and tools */
-KIND(KIND_PAGE,         31, "page",         "pag",  false) /* one page of a knowledge source */
+KIND(KIND_PAGE,         31, "page",         "pag",  true) /* one page of a knowledge source */
 #endif
 
 #ifdef INDEX

@@ -44,6 +44,8 @@ struct extract_request {
     size_t size;
     const char *path;
     const char *mime_type, *filename;
+    const char *base;                    /* collect links, relative to this address; NULL: no */
+    bool sitemap;                        /* the file must be a sitemap: only links are wanted */
     const struct extract_limits *limits; /* NULL: the defaults */
 };
 
@@ -59,8 +61,10 @@ struct extract_result {
     const char *reason; /* one sentence for the owner of the file, when not ok; "" otherwise */
     const char *format; /* "text", "markdown", "html", "pdf", "docx", "csv", "json"; "" if it was none */
     const char *title;  /* of the document; "" if it has none */
-    const struct extract_section *sections; /* at least one when ok */
+    const struct extract_section *sections; /* at least one when ok, unless links were asked for */
     size_t count;
+    const char *const *links; /* absolute http and https addresses, each once */
+    size_t link_count;
 };
 typedef void (*extract_done_fn)(const struct extract_result *result, void *arg);
 
@@ -73,7 +77,8 @@ uint64_t extract_start(struct loop *loop, const struct extract_request *request,
 /* Kills the child; done is not called any more. A number that ended does nothing. On the loop's thread. */
 void extract_cancel(uint64_t number);
 
-/* The child's whole life: "extract FORMAT OUTPUT CPU MEMORY PAGES" as its arguments. Returns its exit code.
+/* The child's whole life: "extract FORMAT OUTPUT CPU MEMORY PAGES TYPE BASE" as its arguments. Returns its
+ * exit code.
  */
 int extract_child(int argc, char **argv);
 /* The program to start instead of this one (tests); NULL: this one. Before the first start; borrowed. */

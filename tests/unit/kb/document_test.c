@@ -17,7 +17,10 @@ static void test_types(void **state)
     assert_true(kb_doc_type_known("text"));
     assert_true(kb_doc_type_known("faq"));
     assert_true(kb_doc_type_known("markdown"));
-    assert_false(kb_doc_type_known("sitemap"));
+    assert_true(kb_doc_type_known("sitemap"));
+    assert_true(kb_doc_type_source("sitemap"));
+    assert_false(kb_doc_type_source("faq"));
+    assert_false(kb_doc_type_known("video"));
     assert_false(kb_doc_type_known(""));
     assert_false(kb_doc_type_known(NULL));
 }

@@ -1,0 +1,520 @@
+/* extract.c: runs of the extraction child: start, read, end.
+ *
+ * A run waits for a place (EXTRACT_AT_ONCE in the process), is started on its own loop, and is read until the
+ * child closes its output; then the child is collected and its answer taken apart. Time, output and the
+ * child's death are the parent's to judge: nothing the child says can make a run last longer or cost more
+ * than its limits. The list of runs is shared by all loops and guarded by a lock; what belongs to one run is
+ * its loop's alone. */
+#include "kb/source/extract.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <utlist.h>
+
+#include "kb/source/formats.h"
+#include "queue/base/arena.h"
+#include "queue/base/log.h"
+#include "queue/base/loop.h"
+
+#define REAP_MS     5
+#define ANSWER_OVER (2u << 20) /* of an answer beyond twice its text: marks and links */
+#define ARENA_BYTES (256u << 20)
+
+struct run {
+    struct run *prev, *next;
+    uint64_t number;
+    struct loop *loop;
+    extract_done_fn done;
+    void *arg;
+    struct extract_limits limits;
+    enum source_format format;
+    char *mime_type, *base;
+    int input; /* the file; -1: none */
+    const char *reason;
+    bool placed; /* has one of the places */
+    pid_t pid;   /* 0: no child */
+    int status;  /* of the child that ended */
+    int output;  /* -1: closed */
+    struct event *readable;
+    struct loop_timer *deadline, *reap;
+    struct buf answer;
+    bool encrypted; /* a PDF that says so */
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards what follows */
+static struct run *runs;                                 /* in the order of their start */
+static unsigned places_taken;
+static uint64_t last_number;
+
+static const char *program = "/proc/self/exe";
+
+void extract_program(const char *path)
+{
+    program = path != NULL ? path : "/proc/self/exe";
+}
+
+/* ---- the end of a run ---- */
+
+static void run_start(void *arg);
+
+/* Gives the place back and starts the next run that waits. */
+static void place_free(struct run *run)
+{
+    struct run *next = NULL;
+
+    pthread_mutex_lock(&lock);
+    DL_DELETE(runs, run);
+    places_taken -= run->placed;
+    DL_FOREACH (runs, next) {
+        if (!next->placed && places_taken < EXTRACT_AT_ONCE) {
+            next->placed = true;
+            places_taken++;
+            loop_post(next->loop, run_start, (void *)(uintptr_t)next->number);
+            break;
+        }
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+/* Stops reading and kills the child with all it started. */
+static void child_end(struct run *run)
+{
+    if (run->readable != NULL) {
+        event_free(run->readable);
+        run->readable = NULL;
+    }
+    if (run->output >= 0) {
+        close(run->output);
+        run->output = -1;
+    }
+    if (run->pid > 0) {
+        kill(-run->pid, SIGKILL);
+        while (waitpid(run->pid, &run->status, 0) < 0 && errno == EINTR) {
+        }
+        run->pid = 0;
+    }
+    loop_cancel(run->deadline);
+    loop_cancel(run->reap);
+    run->deadline = run->reap = NULL;
+}
+
+static void run_free(struct run *run)
+{
+    child_end(run);
+    place_free(run);
+    if (run->input >= 0) {
+        close(run->input);
+    }
+    buf_fini(&run->answer);
+    free(run->mime_type);
+    free(run->base);
+    free(run);
+}
+
+/* The run of a number, NULL if it ended. */
+static struct run *run_find(uint64_t number)
+{
+    struct run *run;
+
+    pthread_mutex_lock(&lock);
+    DL_FOREACH (runs, run) {
+        if (run->number == number) {
+            break;
+        }
+    }
+    pthread_mutex_unlock(&lock);
+    return run;
+}
+
+/* ---- answers ---- */
+
+/* Why a child that gave no answer ended. */
+static const char *death_reason(const struct run *run)
+{
+    bool pdf = run->format == FORMAT_PDF;
+
+    if (WIFSIGNALED(run->status)) {
+        int number = WTERMSIG(run->status);
+        return number == SIGXCPU || number == SIGKILL ? "Reading the file took too long."
+                                                      : "The file is damaged: its reader broke down over it.";
+    }
+    if (pdf && WEXITSTATUS(run->status) == 127) {
+        return "PDF files cannot be read here: the program pdftotext is not installed.";
+    }
+    if (pdf && run->encrypted) {
+        return "The PDF is protected by a password.";
+    }
+    return pdf ? "The PDF is damaged and cannot be read."
+               : "The file could not be read; it may be damaged or need too much memory.";
+}
+
+static void answer_fail(struct extract_result *result, const char *reason)
+{
+    result->ok = false;
+    result->reason = reason;
+    result->count = result->link_count = 0;
+}
+
+/* The text of one PDF page: each page's form feed cut, odd characters gone; NULL if nothing is left. */
+static const char *page_text(struct arena *arena, const char *text, size_t len)
+{
+    struct buf out;
+
+    buf_init(&out, len * 3 + 16);
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c >= ' ' || c == '\n' || c == '\t') {
+            buf_addc(&out, (char)c);
+        }
+    }
+    const char *from = buf_str(&out);
+    size_t size = out.len;
+    while (size > 0 && strchr(" \n\t", from[0]) != NULL) {
+        from++;
+        size--;
+    }
+    while (size > 0 && strchr(" \n\t", from[size - 1]) != NULL) {
+        size--;
+    }
+    const char *kept = size > 0 ? arena_strndup(arena, from, size) : NULL;
+    buf_fini(&out);
+    return kept;
+}
+
+/* Cuts pdftotext's output into pages. */
+static void pages_read(const struct run *run, struct arena *arena, struct extract_result *result)
+{
+    const char *at = buf_str(&run->answer), *end = at + run->answer.len;
+    unsigned number = 0;
+
+    if (WIFEXITED(run->status) ? WEXITSTATUS(run->status) != 0 : true) {
+        answer_fail(result, death_reason(run));
+        return;
+    }
+    struct extract_section *rows = arena_alloc(arena, (run->limits.pages + 2) * sizeof *rows);
+    while (at < end && number <= run->limits.pages) {
+        const char *stop = memchr(at, '\f', (size_t)(end - at));
+        stop = stop == NULL ? end : stop;
+        number++;
+        const char *text = page_text(arena, at, (size_t)(stop - at));
+        if (text != NULL) {
+            rows[result->count++] = (struct extract_section){"", text, number};
+        }
+        at = stop + 1;
+    }
+    result->sections = rows;
+    if (number > run->limits.pages) {
+        answer_fail(result,
+                    arena_printf(arena, "The PDF has more than %u pages; split it into several files.",
+                                 run->limits.pages));
+    } else if (result->count == 0) {
+        answer_fail(result, "The PDF holds no text; it may hold only pictures of pages.");
+    }
+}
+
+/* Takes the parser's answer apart. */
+static void answer_read(const struct run *run, const json_t *answer, struct arena *arena,
+                        struct extract_result *result)
+{
+    size_t i;
+    const json_t *row, *sections = jx_arr(answer, "sections"), *links = jx_arr(answer, "links");
+
+    if (!jx_bool(answer, "ok", false)) {
+        const char *reason = jx_str_or(answer, "reason", "");
+        answer_fail(result, reason[0] != '\0' ? arena_strdup(arena, reason) : death_reason(run));
+        return;
+    }
+    result->title = arena_strdup(arena, jx_str_or(answer, "title", ""));
+    struct extract_section *rows = arena_alloc(arena, (json_array_size(sections) + 1) * sizeof *rows);
+    const char **urls = arena_alloc(arena, (json_array_size(links) + 1) * sizeof *urls);
+    json_array_foreach (sections, i, row) {
+        const char *text = jx_str_or(row, "text", "");
+        if (text[0] != '\0') {
+            rows[result->count++] = (struct extract_section){jx_str_or(row, "title", ""), text, 0};
+        }
+    }
+    json_array_foreach (links, i, row) {
+        const char *url = json_string_value(row);
+        if (url != NULL) {
+            urls[result->link_count++] = url;
+        }
+    }
+    result->sections = rows;
+    result->links = urls;
+    if (result->count == 0 && run->base == NULL && run->format != FORMAT_SITEMAP) {
+        answer_fail(result, "The file holds no text.");
+    }
+}
+
+/* Tells the caller and ends the run. */
+static void run_finish(struct run *run)
+{
+    struct arena *arena = arena_new(ARENA_BYTES);
+    struct extract_result result = {
+        .ok = true, .reason = "", .title = "", .format = FORMAT_NAMES[run->format]};
+    json_t *answer = NULL;
+
+    child_end(run);
+    if (run->reason != NULL) {
+        answer_fail(&result, run->reason);
+    } else if (run->format == FORMAT_PDF) {
+        pages_read(run, arena, &result);
+    } else if (jx_parse_lenient(buf_str(&run->answer), run->answer.len, &answer) != ERR_OK) {
+        answer_fail(&result, death_reason(run));
+    } else {
+        answer_read(run, answer, arena, &result);
+    }
+    extract_done_fn done = run->done;
+    void *arg = run->arg;
+    run_free(run); /* the caller may start the next one */
+    done(&result, arg);
+    json_decref(answer);
+    arena_free(arena);
+}
+
+/* ---- a run under way ---- */
+
+static void deadline_passed(void *arg)
+{
+    struct run *run = arg;
+
+    run->deadline = NULL;
+    run->reason = "Reading the file took too long.";
+    run_finish(run);
+}
+
+/* Its output is closed: waits for the child to end. */
+static void child_reap(void *arg)
+{
+    struct run *run = arg;
+
+    run->reap = NULL;
+    pid_t got = waitpid(run->pid, &run->status, WNOHANG);
+    if (got == 0) {
+        run->reap = loop_after(run->loop, REAP_MS, child_reap, run);
+        return;
+    }
+    run->pid = 0;
+    run_finish(run);
+}
+
+static void on_output(evutil_socket_t fd, short what, void *arg)
+{
+    struct run *run = arg;
+    char piece[65536];
+
+    (void)what;
+    ssize_t got = read(fd, piece, sizeof piece);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (got > 0) {
+        buf_add(&run->answer, piece, (size_t)got);
+        if (!buf_ok(&run->answer)) {
+            run->reason = "The file holds more text than one source may have; split it into several files.";
+            run_finish(run);
+        }
+        return;
+    }
+    event_free(run->readable);
+    run->readable = NULL;
+    close(run->output);
+    run->output = -1;
+    child_reap(run);
+}
+
+/* Starts the program with the file as its input and a pipe as its output; false if it cannot be. */
+static bool child_spawn(struct run *run, int output)
+{
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attr;
+    sigset_t none, all;
+    char *numbers[4] = {xasprintf("%zu", run->limits.output), xasprintf("%d", run->limits.cpu_s),
+                        xasprintf("%zu", run->limits.memory), xasprintf("%u", run->limits.pages)};
+    char *args[] = {
+        "chasqui",  "extract",      (char *)FORMAT_NAMES[run->format],  numbers[0], numbers[1], numbers[2],
+        numbers[3], run->mime_type, run->base != NULL ? run->base : "", NULL};
+    char *environment[] = {NULL};
+
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawn_file_actions_init(&files);
+    posix_spawnattr_init(&attr);
+    posix_spawnattr_setsigmask(&attr, &none);
+    posix_spawnattr_setsigdefault(&attr, &all);
+    posix_spawnattr_setpgroup(&attr, 0);
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+    posix_spawn_file_actions_adddup2(&files, run->input, STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO);
+    posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
+    int rc = posix_spawn(&run->pid, program, &files, &attr, args, environment);
+    posix_spawn_file_actions_destroy(&files);
+    posix_spawnattr_destroy(&attr);
+    for (size_t i = 0; i < 4; i++) {
+        free(numbers[i]);
+    }
+    if (rc != 0) {
+        run->pid = 0;
+        log_error("extract.start", "errno=%d", rc);
+    }
+    return rc == 0;
+}
+
+/* On its loop: a place is free. */
+static void run_start(void *arg)
+{
+    struct run *run = run_find((uint64_t)(uintptr_t)arg);
+    int pipes[2];
+
+    if (run == NULL) {
+        return;
+    }
+    if (run->reason != NULL) {
+        run_finish(run);
+        return;
+    }
+    if (pipe2(pipes, O_CLOEXEC | O_NONBLOCK) != 0) {
+        run->reason = "The file could not be read now; try again.";
+        run_finish(run);
+        return;
+    }
+    fcntl(pipes[1], F_SETFL, 0); /* the child writes as it likes */
+    run->output = pipes[0];
+    bool started = child_spawn(run, pipes[1]);
+    close(pipes[1]);
+    if (!started) {
+        run->reason = "The file could not be read now; try again.";
+        run_finish(run);
+        return;
+    }
+    run->deadline = loop_after(run->loop, run->limits.wall_ms, deadline_passed, run);
+    run->readable = event_new(loop_base(run->loop), run->output, EV_READ | EV_PERSIST, on_output, run);
+    event_add(run->readable, NULL);
+}
+
+/* ---- starting ---- */
+
+/* A file in memory that holds the bytes, -1 on failure. */
+static int input_bytes(const void *bytes, size_t size)
+{
+    int fd = memfd_create("extract", MFD_CLOEXEC);
+    const char *at = bytes;
+
+    while (fd >= 0 && size > 0) {
+        ssize_t put = write(fd, at, size);
+        if (put < 0 && errno == EINTR) {
+            continue;
+        }
+        if (put <= 0) {
+            close(fd);
+            return -1;
+        }
+        at += put;
+        size -= (size_t)put;
+    }
+    return fd >= 0 && lseek(fd, 0, SEEK_SET) == 0 ? fd : -1;
+}
+
+/* Opens the input; NULL, or what is wrong with it. */
+static const char *input_open(struct run *run, const struct extract_request *request)
+{
+    struct stat info;
+
+    if (request->bytes != NULL) {
+        run->input = request->size <= EXTRACT_FILE_MAX ? input_bytes(request->bytes, request->size) : -1;
+        return request->size > EXTRACT_FILE_MAX ? "The file is larger than 25 MB."
+               : run->input < 0                 ? "The file could not be read now; try again."
+                                                : NULL;
+    }
+    run->input =
+        request->path == NULL ? -1 : open(request->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (run->input < 0 || fstat(run->input, &info) != 0 || !S_ISREG(info.st_mode)) {
+        return errno == ELOOP ? "Symbolic links are not followed." : "The file cannot be opened.";
+    }
+    return info.st_size > (off_t)EXTRACT_FILE_MAX ? "The file is larger than 25 MB." : NULL;
+}
+
+/* Looks at the first and last bytes: which format, and whether a PDF is locked. */
+static const char *input_judge(struct run *run, const struct extract_request *request)
+{
+    char head[4096], tail[4096];
+    const char *why = "";
+    struct stat info;
+
+    if (fstat(run->input, &info) != 0) {
+        return "The file could not be read now; try again.";
+    }
+    ssize_t got = pread(run->input, head, sizeof head, 0);
+    off_t from = info.st_size > (off_t)sizeof tail ? info.st_size - (off_t)sizeof tail : 0;
+    ssize_t end = pread(run->input, tail, sizeof tail, from);
+    run->format = request->sitemap ? FORMAT_SITEMAP
+                                   : format_detect(head, got > 0 ? (size_t)got : 0, request->mime_type,
+                                                   request->filename, &why);
+    run->encrypted = (got > 0 && memmem(head, (size_t)got, "/Encrypt", 8) != NULL) ||
+                     (end > 0 && memmem(tail, (size_t)end, "/Encrypt", 8) != NULL);
+    return run->format == FORMAT_NONE ? why : NULL;
+}
+
+/* The limits with the defaults filled in. */
+static struct extract_limits limits_of(const struct extract_limits *given)
+{
+    struct extract_limits limits = given != NULL ? *given : (struct extract_limits){0};
+
+    limits.wall_ms = limits.wall_ms > 0 ? limits.wall_ms : 30000;
+    limits.cpu_s = limits.cpu_s > 0 ? limits.cpu_s : 10;
+    limits.memory = limits.memory > 0 ? limits.memory : 256u << 20;
+    limits.output = limits.output > 0 ? limits.output : 8u << 20;
+    limits.pages = limits.pages > 0 ? limits.pages : 2000;
+    return limits;
+}
+
+uint64_t extract_start(struct loop *loop, const struct extract_request *request, extract_done_fn done,
+                       void *arg)
+{
+    struct run *run = xcalloc(1, sizeof *run);
+
+    CHECK(loop_is_current(loop));
+    run->loop = loop;
+    run->done = done;
+    run->arg = arg;
+    run->limits = limits_of(request->limits);
+    run->input = run->output = -1;
+    run->mime_type = xstrdup(request->mime_type != NULL ? request->mime_type : "");
+    run->base = request->base != NULL ? xstrdup(request->base) : NULL;
+    buf_init(&run->answer, 2 * run->limits.output + ANSWER_OVER);
+    run->reason = input_open(run, request);
+    if (run->reason == NULL) {
+        run->reason = input_judge(run, request);
+    }
+    pthread_mutex_lock(&lock);
+    uint64_t number = run->number = ++last_number;
+    DL_APPEND(runs, run);
+    run->placed = places_taken < EXTRACT_AT_ONCE;
+    places_taken += run->placed;
+    if (run->placed) {
+        loop_post(loop, run_start, (void *)(uintptr_t)number);
+    }
+    pthread_mutex_unlock(&lock);
+    return number;
+}
+
+void extract_cancel(uint64_t number)
+{
+    struct run *run = run_find(number);
+
+    if (run != NULL) {
+        run_free(run);
+    }
+}
