@@ -12,6 +12,7 @@
 #include "agent/model/call.h"
 
 #include "agent/model/dialect.h"
+#include "agent/model/picture.h"
 
 #define ANTHROPIC_VERSION "2023-06-01"
 
@@ -78,6 +79,19 @@ static void push_round(json_t *list, const json_t *round)
     }
 }
 
+/* The pictures that came with the newest message, before its text. */
+static void push_pictures(json_t *content, const struct prompt *prompt)
+{
+    for (size_t i = 0; i < prompt->image_count; i++) {
+        char *data = picture_base64(&prompt->images[i], "");
+        if (data != NULL) {
+            jx_push(content, json_pack("{s:s,s:{s:s,s:s,s:s}}", "type", "image", "source", "type", "base64",
+                                       "media_type", prompt->images[i].mime_type, "data", data));
+        }
+        free(data);
+    }
+}
+
 /* The conversation; it must begin with the customer. */
 static json_t *messages_of(const struct prompt *prompt)
 {
@@ -92,6 +106,9 @@ static json_t *messages_of(const struct prompt *prompt)
         json_t *block = block_text(prompt->messages[i].text);
         if (i + 2 == prompt->count) {
             mark_cached(block);
+        }
+        if (i + 1 == prompt->count) {
+            push_pictures(content_of(list, prompt->messages[i].role), prompt);
         }
         jx_push(content_of(list, prompt->messages[i].role), block);
     }

@@ -1,10 +1,12 @@
 /* openai.c: what chat-completions servers are asked. How they answer: chat_reader.c. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/model/call.h"
 
 #include "agent/model/dialect.h"
+#include "agent/model/picture.h"
 
 /* A tool call of an earlier round in this dialect: arguments are text. */
 static json_t *call_of(const json_t *call)
@@ -37,6 +39,23 @@ static void push_round(json_t *list, const json_t *round)
     }
 }
 
+/* The newest message with its pictures: text first, then each as a data: address. */
+static json_t *pictured(const struct prompt *prompt, const char *text)
+{
+    json_t *content = json_pack("[{s:s,s:s}]", "type", "text", "text", text);
+
+    for (size_t i = 0; i < prompt->image_count; i++) {
+        char prefix[64];
+        snprintf(prefix, sizeof prefix, "data:%.40s;base64,", prompt->images[i].mime_type);
+        char *url = picture_base64(&prompt->images[i], prefix);
+        if (url != NULL) {
+            jx_push(content, json_pack("{s:s,s:{s:s}}", "type", "image_url", "image_url", "url", url));
+        }
+        free(url);
+    }
+    return content;
+}
+
 /* The messages as role and content, then the rounds. */
 static json_t *messages_of(const struct prompt *prompt)
 {
@@ -47,7 +66,11 @@ static json_t *messages_of(const struct prompt *prompt)
     for (i = 0; i < prompt->count; i++) {
         json_t *message = json_object();
         jx_set_str(message, "role", prompt->messages[i].role);
-        jx_set_str(message, "content", prompt->messages[i].text);
+        if (i + 1 == prompt->count && prompt->image_count > 0) {
+            jx_set(message, "content", pictured(prompt, prompt->messages[i].text));
+        } else {
+            jx_set_str(message, "content", prompt->messages[i].text);
+        }
         jx_push(list, message);
     }
     json_array_foreach (prompt->rounds, i, round) {

@@ -22,6 +22,8 @@ struct prompt {
     size_t count;
     json_t *tools, *rounds, *schema; /* as in the request, cleaned; NULL: none; die with the arena */
     bool tools_over;
+    const struct model_image *images; /* belong to the last message */
+    size_t image_count;
     char mark[PROMPT_MARK_SIZE];
     size_t bytes;           /* of all texts */
     unsigned history_used;  /* lines */
