@@ -166,6 +166,9 @@ static int open_front(struct app *app)
     config.body_ms = option_int(OPT_HTTP_BODY_TIME);
     config.idle_ms = option_int(OPT_HTTP_IDLE_TIME);
     config.connections_max = (unsigned)option_int(OPT_HTTP_CONNECTIONS);
+    config.connections_per_address = (unsigned)option_int(OPT_HTTP_PER_ADDRESS);
+    config.requests_max = (unsigned)option_int(OPT_HTTP_REQUESTS);
+    config.upload_dir = serve_path("uploads"); /* lives as long as the process */
     api_attach(&config, app);
     app->http = http_server_new(&config);
     enum err rc = load_tls(app);

@@ -17,6 +17,16 @@
  * New reference in *file. Blocks on the disk. */
 enum err file_add(struct changes *cs, const char *part, const char *name, const char *type, const void *data,
                   size_t size, json_t **file) MUST_CHECK;
+/* The same for a file on the disk whose sum is known (blob_adopt): it moves to its place. */
+struct file_source {
+    const char *name; /* may be NULL */
+    const char *type; /* what the caller says; may be NULL */
+    const char *path;
+    const char *sha256; /* lower-case hex */
+    size_t size;
+};
+enum err file_adopt(struct changes *cs, const char *part, const struct file_source *source,
+                    json_t **file) MUST_CHECK;
 /* The shape that leaves: {"id", "url", "name", "size", "mime_type", "state", "error"?, ...}. New reference.
  */
 json_t *file_public(const json_t *file);

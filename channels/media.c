@@ -106,6 +106,13 @@ static void file_fill(json_t *file, const char *hex, size_t size, const char *ty
     jx_set_time(file, "updated_at", clock_wall_ms());
 }
 
+/* Adds the record of bytes that are there. */
+static void file_record(struct changes *cs, const char *part, json_t *file)
+{
+    changes_expect(cs, KIND_FILE, part, jx_str(file, "id"), 0);
+    changes_put(cs, KIND_FILE, part, jx_str(file, "id"), file);
+}
+
 enum err file_add(struct changes *cs, const char *part, const char *name, const char *type, const void *data,
                   size_t size, json_t **file)
 {
@@ -117,8 +124,20 @@ enum err file_add(struct changes *cs, const char *part, const char *name, const 
     }
     *file = file_blank("ready", name, type);
     file_fill(*file, hex, size, blob_sniff(data, size, type));
-    changes_expect(cs, KIND_FILE, part, jx_str(*file, "id"), 0);
-    changes_put(cs, KIND_FILE, part, jx_str(*file, "id"), *file);
+    file_record(cs, part, *file);
+    return ERR_OK;
+}
+
+enum err file_adopt(struct changes *cs, const char *part, const struct file_source *source, json_t **file)
+{
+    enum err rc = blob_adopt(source->path, source->sha256, source->size);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    *file = file_blank("ready", source->name, source->type);
+    file_fill(*file, source->sha256, source->size, blob_type(source->sha256, source->type));
+    file_record(cs, part, *file);
     return ERR_OK;
 }
 

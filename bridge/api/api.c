@@ -9,11 +9,15 @@
 #include "bridge/api/figures.h"
 #include "bridge/api/idempotency.h"
 #include "bridge/api/reply.h"
+#include "bridge/http/upload.h"
 #include "queue/base/log.h"
 #include "queue/base/option.h"
 
 #define BODY_SMALL    (64u * 1024u)
 #define BODY_BULK_MAX (16u << 20)
+#define FILES_TIMES   4 /* so many of the largest files in one request */
+#define PARTS_MAX     32
+#define FIELD_MAX     (64u * 1024u)
 #define CALL_WHY_MAX  1024
 
 /* The one API of the process. */
@@ -53,6 +57,8 @@ static size_t body_limit(const struct route *route)
         return (size_t)option_int(OPT_HTTP_BODY_MAX);
     case BODY_BULK:
         return BODY_BULK_MAX;
+    case BODY_FILES:
+        return FILES_TIMES * (size_t)option_int(OPT_HTTP_FILE_MAX) + BODY_SMALL;
     case BODY_HOOK:
         return (size_t)option_int(OPT_HOOK_BODY_MAX);
     case BODY_NONE:
@@ -66,9 +72,14 @@ static void on_head(struct http_request *req, size_t *body_max, void *arg)
 {
     struct call *c = call_begin(req, arg);
     *body_max = body_limit(c->route);
-    if (c->route != NULL && c->route->body == BODY_BULK && c->route->scope[0] != '\0' && auth_identify(c) &&
-        auth_permit(c)) {
-        call_rest(c);
+    bool large = c->route != NULL && (c->route->body == BODY_BULK || c->route->body == BODY_FILES);
+    if (!large || c->route->scope[0] == '\0' || !auth_identify(c) || !auth_permit(c)) {
+        return;
+    }
+    call_rest(c);
+    if (c->route->body == BODY_FILES) {
+        struct http_upload_limits limits = {(uint64_t)option_int(OPT_HTTP_FILE_MAX), PARTS_MAX, FIELD_MAX};
+        http_upload_begin(req, &limits);
     }
 }
 

@@ -2,14 +2,14 @@
  * show, under a policy that lets no browser run any of it: customers send these files. */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "bridge/api/call.h"
+#include "bridge/http/multipart.h"
+#include "bridge/http/upload.h"
 #include "channels/file.h"
 #include "queue/base/blob.h"
 
-#define FILE_MAX  (100u << 20)
-#define PARTS_MAX 10
+#define FILE_MAX (100u << 20)
 
 void files_info(struct call *c)
 {
@@ -61,99 +61,65 @@ void files_show(struct call *c)
     buf_fini(&bytes);
 }
 
-/* ---- upload ---- */
+/* ---- upload: the bytes are on the disk already, here they get their place and their record ---- */
 
-/* One file of a body. */
-struct piece {
-    const char *data, *name, *type;
-    size_t size;
-};
-
-/* The quoted value of a parameter such as filename="a.jpg" in a part's head; NULL if absent. */
-static const char *parameter(struct call *c, const char *head, size_t size, const char *name)
+/* True for a part that is a file to keep. */
+static bool is_file(const struct http_part *part)
 {
-    char *pattern = arena_printf(c->arena, "%s=\"", name);
-    const char *at = memmem(head, size, pattern, strlen(pattern));
-    if (at == NULL) {
-        return NULL;
-    }
-    at += strlen(pattern);
-    const char *end = memchr(at, '"', size - (size_t)(at - head));
-    return end != NULL ? arena_strndup(c->arena, at, (size_t)(end - at)) : NULL;
+    return part->path != NULL && part->size > 0;
 }
 
-/* The Content-Type of a part; NULL if it names none. */
-static const char *part_type(struct call *c, const char *head, size_t size)
+/* The name of a file: of the form, or of the query for a body that is the file. */
+static const char *name_of(struct call *c, const struct http_part *part)
 {
-    char *text = arena_strndup(c->arena, head, size);
-    const char *at = strcasestr(text, "content-type:");
-    if (at == NULL) {
-        return NULL;
+    struct buf clean;
+    const char *said = part->name[0] == '\0' ? call_query(c, "name") : NULL;
+    if (said == NULL) {
+        return part->filename;
     }
-    at += strlen("content-type:");
-    at += strspn(at, " ");
-    return arena_strndup(c->arena, at, strcspn(at, "\r\n"));
+    buf_init(&clean, strlen(said) + 16);
+    words_filename(said, &clean);
+    const char *name = arena_strdup(c->arena, buf_str(&clean));
+    buf_fini(&clean);
+    return name;
 }
 
-/* Takes a multipart body apart; the number of files, 0 if it holds none. */
-static unsigned multipart(struct call *c, const char *boundary, struct piece pieces[PARTS_MAX])
+/* Only files under the name "file" are taken: a misspelt field must not vanish. False: the call has ended. */
+static bool parts_check(struct call *c, const struct http_part *parts, unsigned count)
 {
-    size_t size, len;
-    const char *body = http_body(c->req, &size), *end = body + size;
-    char *mark = arena_printf(c->arena, "--%s", boundary);
-    unsigned count = 0;
-    len = strlen(mark);
-    const char *at = memmem(body, size, mark, len);
-    while (at != NULL && count < PARTS_MAX) {
-        at += len;
-        const char *blank = memmem(at, (size_t)(end - at), "\r\n\r\n", 4);
-        const char *next = blank != NULL ? memmem(blank, (size_t)(end - blank), mark, len) : NULL;
-        if (next == NULL || next - blank < 6) {
-            break;
+    unsigned files = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (parts[i].name[0] != '\0' && (strcmp(parts[i].name, "file") != 0 || parts[i].path == NULL)) {
+            call_fail(c, API_UNKNOWN_FIELD, parts[i].name, "%s is not a field that takes a file.",
+                      parts[i].name);
+            return false;
         }
-        size_t head = (size_t)(blank - at);
-        const char *field = parameter(c, at, head, "name"), *name = parameter(c, at, head, "filename");
-        if (field != NULL && strcmp(field, "file") == 0) {
-            pieces[count++] = (struct piece){.data = blank + 4,
-                                             .size = (size_t)(next - blank) - 6,
-                                             .name = name,
-                                             .type = part_type(c, at, head)};
-        }
-        at = next;
+        files += is_file(&parts[i]);
     }
-    return count;
-}
-
-/* The files of the body: multipart, or the body itself. */
-static unsigned pieces_of(struct call *c, struct piece pieces[PARTS_MAX])
-{
-    const char *type = http_header(c->req, "Content-Type");
-    const char *boundary = type != NULL ? strcasestr(type, "boundary=") : NULL;
-    if (boundary != NULL && strncasecmp(type, "multipart/", 10) == 0) {
-        boundary += strlen("boundary=");
-        boundary += *boundary == '"';
-        return multipart(c, arena_strndup(c->arena, boundary, strcspn(boundary, "\"; ")), pieces);
+    if (files == 0) {
+        call_fail(c, API_BAD_FIELD, "file", "file: the body holds no file.");
     }
-    pieces[0] = (struct piece){.name = call_query(c, "name"), .type = type};
-    pieces[0].data = http_body(c->req, &pieces[0].size);
-    return pieces[0].size > 0 ? 1 : 0;
+    return files > 0;
 }
 
 void files_upload(struct call *c)
 {
-    struct piece pieces[PARTS_MAX];
-    unsigned count = pieces_of(c, pieces);
+    unsigned count;
+    const struct http_part *parts = http_parts(c->req, &count);
+    if (!parts_check(c, parts, count)) {
+        return;
+    }
     json_t *answer = json_object(), *files = json_array();
     jx_set(answer, "files", files);
     call_keep(c, answer);
-    if (count == 0) {
-        call_fail(c, API_BAD_FIELD, "file", "file: the body holds no file.");
-        return;
-    }
     for (unsigned i = 0; i < count; i++) {
         json_t *file = NULL;
-        enum err rc = file_add(call_changes(c), c->part, pieces[i].name, pieces[i].type, pieces[i].data,
-                               pieces[i].size, &file);
+        if (!is_file(&parts[i])) {
+            continue;
+        }
+        struct file_source source = {name_of(c, &parts[i]), parts[i].mime_type, parts[i].path,
+                                     parts[i].sha256, (size_t)parts[i].size};
+        enum err rc = file_adopt(call_changes(c), c->part, &source, &file);
         if (rc != ERR_OK) {
             call_refuse(c, rc, "file", "");
             return;

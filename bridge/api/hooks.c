@@ -88,6 +88,7 @@ static void on_stored(enum err rc, uint64_t rev, void *arg)
     struct call *c = arg;
     (void)rev;
     if (rc == ERR_OK || rc == ERR_SEEN) {
+        http_vouch(c->req);
         call_text(c, 200, "text/plain; charset=utf-8", "ok", 2);
     } else {
         log_warn("hook.turned_away", "error=%s", err_name(rc));

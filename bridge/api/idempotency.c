@@ -8,10 +8,12 @@
 
 #include <uthash.h>
 
+#include "bridge/http/upload.h"
 #include "queue/base/clock.h"
 #include "queue/base/crypto.h"
 
-#define HEADER_MAX 255
+#define HEADER_MAX     255
+#define PARTS_TEXT_MAX (4u << 20) /* names and fields of a form */
 
 struct running {
     char id[65 + PARTITION_SIZE];
@@ -94,18 +96,31 @@ static const char *header_value(struct call *c, const char *header)
     return len >= 1 && len <= HEADER_MAX ? header : NULL;
 }
 
+/* Files tell one request from another by their sums. */
+static void add_parts(struct call *c, struct buf *text)
+{
+    unsigned count;
+    const struct http_part *parts = http_parts(c->req, &count);
+    for (unsigned i = 0; i < count; i++) {
+        const struct http_part *part = &parts[i];
+        buf_addf(text, "%s\n%s\n%s\n%s\n%s\n", part->name, part->filename != NULL ? part->filename : "", part->mime_type,
+                 part->sha256, part->value != NULL ? part->value : "");
+    }
+}
+
 /* The hashes that name the record and tell one request from another. */
 static void make_names(struct call *c, const char *key)
 {
     size_t size;
     const char *body = http_body(c->req, &size);
     struct buf text;
-    buf_init(&text, size + 16384);
+    buf_init(&text, size + PARTS_TEXT_MAX);
     buf_addf(&text, "%s %s\n%s", c->route->method, c->route->path, key);
     sha256_hex(text.data, text.len, c->idem_id);
     buf_reset(&text);
     buf_addf(&text, "%s %s\n", http_method(c->req), http_path(c->req));
     buf_add(&text, body, size);
+    add_parts(c, &text);
     sha256_hex(buf_str(&text), text.len, c->idem_print);
     buf_fini(&text);
 }

@@ -22,6 +22,7 @@ enum body_class {
     BODY_NONE, /* small and ignored */
     BODY_JSON, /* option http.body_max */
     BODY_BULK, /* 16 MiB of JSON */
+    BODY_FILES, /* into temporary files while it comes (http/upload.h); option http.file_max */
     BODY_HOOK, /* option http.hook_body_max, any bytes */
 };
 

@@ -82,7 +82,7 @@ ROUTE("POST", "/agents/{agent}/templates/", ON_BOTH, "admin", BODY_JSON, SCHEMA_
 ROUTE("POST", "/agents/{agent}/templates/sync/", ON_BOTH, "admin", BODY_JSON, SCHEMA_TEMPLATES_SYNC, RATE_REQUEST, templates_sync, "Bring the platform's templates")
 ROUTE("GET", "/agents/{agent}/templates/{name}/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, templates_show, "Show a template in all its languages")
 ROUTE("DELETE", "/agents/{agent}/templates/{name}/", ON_BOTH, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, templates_delete, "Delete a template in all its languages, at the platform too")
-ROUTE("POST", "/files/", ON_BOTH, "messages", BODY_BULK, SCHEMA_NONE, RATE_REQUEST, files_upload, "Store a file to send: multipart field file, or the bytes themselves with ?name=")
+ROUTE("POST", "/files/", ON_BOTH, "messages", BODY_FILES, SCHEMA_NONE, RATE_REQUEST, files_upload, "Store a file to send: multipart field file, or the bytes themselves with ?name=")
 ROUTE("GET", "/files/{file}/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, files_show, "Download a file")
 ROUTE("GET", "/files/{file}/info/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, files_info, "Show what is known of a file, also while it is fetched")
 

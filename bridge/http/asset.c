@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bridge/http/encode.h"
 #include "bridge/http/http_int.h"
 #include "queue/base/crypto.h"
 

@@ -249,16 +249,15 @@ static size_t input_max(const struct http_config *config)
 }
 
 /* Begins a connection on its thread; the socket is ours from here on. */
-void http_conn_new(struct http_thread *thread, int fd, const char *peer, bool from_unix)
+void http_conn_new(const struct http_guest *guest)
 {
+    struct http_thread *thread = guest->thread;
     struct event_base *base = loop_base(thread->loop);
-    bool tls = !from_unix && http_tls_on(thread->server);
-    struct bufferevent *bev = tls ? http_tls_accept(thread->server, base, fd)
-                                  : bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
+    bool tls = !guest->from_unix && http_tls_on(thread->server);
+    struct bufferevent *bev = tls ? http_tls_accept(thread->server, base, guest->fd)
+                                  : bufferevent_socket_new(base, guest->fd, BEV_OPT_CLOSE_ON_FREE);
     if (bev == NULL) {
-        close(fd);
-        http_server_unlive(thread->server);
-        http_server_closed(thread->server);
+        http_server_turn_away(guest);
         return;
     }
     struct http_conn *conn = xcalloc(1, sizeof *conn);
@@ -268,11 +267,13 @@ void http_conn_new(struct http_thread *thread, int fd, const char *peer, bool fr
     conn->kick = event_new(base, -1, 0, on_kick, conn);
     CHECK(conn->kick != NULL);
     conn->reader = http_reader_new();
-    conn->from_unix = from_unix;
+    conn->from_unix = guest->from_unix;
+    conn->address = guest->address;
+    conn->counted = guest->counted;
     conn->tls = tls;
     conn->fresh = true;
     conn->idle_since = clock_mono_ms();
-    memcpy(conn->peer, peer, strnlen(peer, sizeof conn->peer - 1));
+    memcpy(conn->peer, guest->peer, sizeof conn->peer);
     TAILQ_INIT(&conn->requests);
     TAILQ_INSERT_TAIL(&thread->conns, conn, in_thread);
     evbuffer_add_cb(bufferevent_get_output(bev), on_output, conn);
@@ -296,6 +297,22 @@ static void give_up(struct http_request *req)
     }
 }
 
+/* Counts towards its address no longer. */
+static void uncount(struct http_conn *conn)
+{
+    if (conn->counted) {
+        conn->counted = false;
+        http_addresses_leave(conn->thread->server->addresses, &conn->address);
+    }
+}
+
+void http_vouch(struct http_request *req)
+{
+    if (req->conn != NULL) {
+        uncount(req->conn);
+    }
+}
+
 /* Ends a connection now. */
 void http_conn_close(struct http_conn *conn)
 {
@@ -308,6 +325,7 @@ void http_conn_close(struct http_conn *conn)
     if (!conn->lingering) {
         http_server_unlive(server);
     }
+    uncount(conn);
     TAILQ_REMOVE(&conn->thread->conns, conn, in_thread);
     loop_cancel(conn->timer);
     event_free(conn->kick);

@@ -4,14 +4,16 @@
  * the head weighs more than what is saved. Streams are never coded: their pieces must leave at once. An
  * answer that could have been coded says Vary, whether it was or not, so that no cache gives one client's
  * form to another. */
-#include "bridge/http/http_int.h"
+#include "bridge/http/encode.h"
 
-#include <limits.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include <zlib.h>
+
+#include "bridge/http/http_int.h"
 
 #define ENCODE_MIN  1024
 #define ENCODE_MAX  (8u << 20) /* packing more would hold up the loop */

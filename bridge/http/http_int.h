@@ -22,6 +22,8 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 
+#include "bridge/http/addresses.h"
+#include "bridge/http/frame.h"
 #include "bridge/http/http.h"
 #include "queue/base/arena.h"
 #include "queue/base/buf.h"
@@ -40,13 +42,8 @@
 #define HTTP_CONN_MAGIC    0x48436f6eu
 #define HTTP_REQUEST_MAGIC 0x48526571u
 
+struct http_packer;
 struct http_upload;
-
-/* A refusal by the front: status 0 means none. reason is a constant sentence, never input. */
-struct http_fault {
-    int status;
-    const char *reason;
-};
 
 struct http_field {
     const char *name;
@@ -126,6 +123,8 @@ struct http_conn {
     struct http_requests requests;
     unsigned under_way; /* length of requests */
     char peer[HTTP_PEER_SIZE];
+    struct http_address address;
+    bool counted; /* in the server's addresses */
     bool from_unix;
     bool tls;
     bool closing;   /* no further request is read; closes when the answers are out */
@@ -134,8 +133,9 @@ struct http_conn {
     bool lingering; /* our side is shut, waiting for the client's end */
     bool turning;   /* inside http_conn_turn */
     bool kicked;
-    bool fresh; /* no request came yet */
-    bool dead;  /* being closed */
+    bool fresh;      /* no request came yet */
+    bool dead;       /* being closed */
+    unsigned served; /* requests begun */
     size_t discarded;
     int64_t idle_since;
     int64_t linger_since;
@@ -158,6 +158,16 @@ struct http_thread {
     char date[40];
     bool draining;
     unsigned cut;
+};
+
+/* A connection on its way from the accepting thread to its own. */
+struct http_guest {
+    struct http_thread *thread;
+    int fd;
+    char peer[HTTP_PEER_SIZE];
+    struct http_address address;
+    bool counted;
+    bool from_unix;
 };
 
 struct http_listener {
@@ -195,6 +205,7 @@ struct http_server {
     int64_t complained_ms;
     unsigned long unreported;
 
+    struct http_addresses *addresses;
     pthread_mutex_t tls_lock;
     struct ssl_ctx_st *tls; /* NULL: plain; under tls_lock */
 
@@ -205,38 +216,6 @@ struct http_server {
     atomic_uint live;       /* connections that are not lingering */
     atomic_bool rests_full; /* HTTP_PAUSE_FULL, as seen by closing connections */
 };
-
-/* ---- guard.c: raw bytes of a head, before anything parses them ---- */
-struct http_guard {
-    size_t seen;   /* bytes scanned */
-    size_t line;   /* where the current line begins */
-    size_t begin;  /* where the request line begins */
-    size_t fields; /* where the first field begins */
-    unsigned lines;
-    bool blank;  /* the one empty line allowed in front */
-    size_t size; /* of the whole head, when done */
-};
-
-enum http_verdict { HTTP_MORE, HTTP_DONE, HTTP_REFUSED };
-enum http_verdict http_guard_head(struct http_guard *guard, const struct http_config *config,
-                                  const char *data, size_t len, struct http_fault *fault);
-bool http_is_token_byte(unsigned char c);
-bool http_is_field_byte(unsigned char c);
-
-/* ---- chunks.c: raw bytes of a chunked body ---- */
-struct http_chunks {
-    int state;
-    uint64_t left;  /* of the current chunk */
-    uint64_t total; /* data bytes announced so far */
-    unsigned digits;
-    size_t extra; /* bytes of the extension or of all trailers */
-    unsigned trailers;
-};
-/* Looks at data. *taken: bytes that belong to this body; *feed: how many of them the parser is to see
- * (trailers are not among them). HTTP_DONE at the body's end. */
-enum http_verdict http_chunks_scan(struct http_chunks *chunks, const struct http_config *config,
-                                   size_t body_max, const char *data, size_t len, size_t *taken, size_t *feed,
-                                   struct http_fault *fault);
 
 /* ---- policy.c: the fields that decide framing and routing ---- */
 void http_fields_cut(struct http_request *req, char *head);
@@ -288,18 +267,8 @@ void http_stream_gone(struct http_request *req);
 /* True if the handler added a field of that name. */
 bool http_has_extra(const struct http_request *req, const char *name);
 
-/* ---- encode.c, asset.c ---- */
-struct http_packer;
-struct http_packer *http_packer_new(int level);
-void http_packer_free(struct http_packer *packer);
-void *http_packer_run(struct http_packer *packer, const void *data, size_t size, size_t *packed);
-bool http_takes_gzip(const char *accept);
-bool http_worth_packing(const char *type, size_t size);
-void *http_encode(struct http_request *req, const char *type, const void *body, size_t size, size_t *packed);
-bool http_tag_matches(const char *condition, const char *tag);
-
 /* ---- connection.c ---- */
-void http_conn_new(struct http_thread *thread, int fd, const char *peer, bool from_unix);
+void http_conn_new(const struct http_guest *guest);
 void http_conn_close(struct http_conn *conn);
 /* Asks for a turn soon; never does anything inside the call. */
 void http_conn_kick(struct http_conn *conn);
@@ -323,8 +292,10 @@ void http_listeners_pause(struct http_server *server, unsigned why);
 void http_listeners_resume(struct http_server *server, unsigned why);
 
 /* ---- server.c ---- */
-void http_server_adopt(struct http_server *server, int fd, const char *peer, bool from_unix);
+void http_server_adopt(struct http_server *server, const struct http_guest *guest);
 void http_server_unlive(struct http_server *server);
 void http_server_closed(struct http_server *server);
+/* A connection that came to nothing is forgotten. */
+void http_server_turn_away(const struct http_guest *guest);
 
 #endif

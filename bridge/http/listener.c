@@ -308,7 +308,8 @@ static bool accept_one(struct http_listener *listener)
     struct http_server *server = listener->server;
     struct sockaddr_storage from;
     socklen_t size = sizeof from;
-    char peer[HTTP_PEER_SIZE] = "unix";
+    struct http_guest guest = {.peer = "unix", .from_unix = listener->is_unix};
+    unsigned max = server->config.connections_per_address;
     int on = 1;
     int fd = accept4(listener->fd, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
@@ -321,9 +322,18 @@ static bool accept_one(struct http_listener *listener)
     if (!listener->is_unix) {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-        peer_text(&from, peer);
+        peer_text(&from, guest.peer);
     }
-    http_server_adopt(server, fd, peer, listener->is_unix);
+    if (!listener->is_unix && max > 0) {
+        guest.address = http_address_of(&from);
+        guest.counted = http_addresses_enter(server->addresses, &guest.address, max);
+        if (!guest.counted) {
+            close(fd);
+            return true;
+        }
+    }
+    guest.fd = fd;
+    http_server_adopt(server, &guest);
     return true;
 }
 

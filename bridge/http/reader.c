@@ -153,6 +153,9 @@ static void begin(struct http_conn *conn, struct http_request *req)
     struct http_server *server = conn->thread->server;
     struct http_reader *reader = conn->reader;
     req->body_max = HTTP_BODY_MAX;
+    if (++conn->served == server->config.requests_max) {
+        req->keep_alive = false;
+    }
     atomic_fetch_add(&server->requests, 1);
     if (server->config.on_head != NULL) {
         server->config.on_head(req, &req->body_max, server->config.arg);

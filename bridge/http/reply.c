@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "bridge/http/encode.h"
 #include "queue/base/clock.h"
 
 #define STATUS_TABLE(X)                       \

@@ -15,19 +15,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bridge/http/encode.h"
 #include "queue/base/log.h"
 
 #define SCRATCH_MAX   (256u * 1024u)
 #define RESERVED_FDS  128 /* for the store, outbound connections and logs */
 #define DRAIN_POLL_NS 5000000
-
-/* A connection on its way from the accepting thread to its own. */
-struct adoption {
-    struct http_thread *thread;
-    int fd;
-    char peer[HTTP_PEER_SIZE];
-    bool from_unix;
-};
 
 void http_config_default(struct http_config *config)
 {
@@ -75,6 +68,7 @@ struct http_server *http_server_new(const struct http_config *config)
     struct http_server *server = xcalloc(1, sizeof *server);
     server->config = *config;
     server->spare_fd = -1;
+    server->addresses = http_addresses_new();
     pthread_mutex_init(&server->tls_lock, NULL);
     TAILQ_INIT(&server->listeners);
     server->threads = xcalloc(config->threads, sizeof *server->threads);
@@ -144,36 +138,42 @@ enum err http_server_start(struct http_server *server)
     return ERR_OK;
 }
 
+void http_server_turn_away(const struct http_guest *guest)
+{
+    struct http_server *server = guest->thread->server;
+    close(guest->fd);
+    if (guest->counted) {
+        http_addresses_leave(server->addresses, &guest->address);
+    }
+    http_server_unlive(server);
+    http_server_closed(server);
+}
+
 /* On the connection's own thread: begins it, unless the server drains. */
 static void adopt(void *arg)
 {
-    struct adoption *adoption = arg;
-    struct http_thread *thread = adoption->thread;
-    if (thread->draining) {
-        close(adoption->fd);
-        http_server_unlive(thread->server);
-        http_server_closed(thread->server);
+    struct http_guest *guest = arg;
+    if (guest->thread->draining) {
+        http_server_turn_away(guest);
     } else {
-        http_conn_new(thread, adoption->fd, adoption->peer, adoption->from_unix);
+        http_conn_new(guest);
     }
-    free(adoption);
+    free(guest);
 }
 
 /* On thread 0: counts a new connection and gives it to the next thread. */
-void http_server_adopt(struct http_server *server, int fd, const char *peer, bool from_unix)
+void http_server_adopt(struct http_server *server, const struct http_guest *guest)
 {
-    struct adoption *adoption = xcalloc(1, sizeof *adoption);
-    adoption->thread = &server->threads[server->next_thread++ % server->config.threads];
-    adoption->fd = fd;
-    adoption->from_unix = from_unix;
-    memcpy(adoption->peer, peer, strnlen(peer, sizeof adoption->peer - 1));
+    struct http_guest *own = xcalloc(1, sizeof *own);
+    *own = *guest;
+    own->thread = &server->threads[server->next_thread++ % server->config.threads];
     atomic_fetch_add(&server->connections, 1);
     atomic_fetch_add(&server->live, 1);
     atomic_fetch_add(&server->accepted, 1);
-    if (loop_is_current(adoption->thread->loop)) {
-        adopt(adoption);
+    if (loop_is_current(own->thread->loop)) {
+        adopt(own);
     } else {
-        loop_post(adoption->thread->loop, adopt, adoption);
+        loop_post(own->thread->loop, adopt, own);
     }
 }
 
@@ -292,6 +292,7 @@ void http_server_free(struct http_server *server)
         close(server->spare_fd);
     }
     http_tls_free(server);
+    http_addresses_free(server->addresses);
     free(server->threads);
     free(server);
 }

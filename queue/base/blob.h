@@ -17,6 +17,10 @@
 void blob_root(const char *dir);
 /* hex: 65 bytes. ERR_IO. */
 enum err blob_put(const void *data, size_t size, char hex[65]) MUST_CHECK;
+/* Makes a blob of a file whose SHA-256 is known: syncs it and moves it to its place. A second call, when the
+ * file has gone there, is fine too. path must be on the same file system. ERR_INVALID (hex is none), ERR_IO.
+ */
+enum err blob_adopt(const char *path, const char *hex, size_t size) MUST_CHECK;
 /* Adds the bytes to out; checks them against their name. ERR_NOTFOUND, ERR_CORRUPT, ERR_LIMIT (larger than
  * out takes). */
 enum err blob_get(const char *hex, struct buf *out) MUST_CHECK;

@@ -26,6 +26,12 @@ X(OPT_HTTP_BODY_MAX, "http.body_max", "http-body-max", OPTION_SIZE, "1MiB", 1024
   "largest JSON body of the API")
 X(OPT_HOOK_BODY_MAX, "http.hook_body_max", "http-hook-body-max", OPTION_SIZE, "4MiB", 1024, 1073741824, false, false,
   "largest body of a platform webhook")
+X(OPT_HTTP_FILE_MAX, "http.file_max", "http-file-max", OPTION_SIZE, "25MiB", 1024, 1073741824, false, false,
+  "largest uploaded file; one request may hold several, four times that in all")
+X(OPT_HTTP_PER_ADDRESS, "http.connections_per_address", "http-connections-per-address", OPTION_INT, "100", 0, 1000000, false,
+  false, "most open connections of one client address that have not yet had a request granted; 0: no limit. Raise it behind a proxy")
+X(OPT_HTTP_REQUESTS, "http.requests_per_connection", "http-requests-per-connection", OPTION_INT, "1000", 0, 1000000000,
+  false, false, "requests after which a connection is closed in order; 0: no limit")
 X(OPT_PLAN_FREE, "plans.free", "plan-free", OPTION_TEXT, "30,60,20", 0, 0, false, false,
   "requests a minute, messages an hour, knowledge writes a day of one key on this plan; 0: unlimited")
 X(OPT_PLAN_PRO, "plans.pro", "plan-pro", OPTION_TEXT, "300,1000,500", 0, 0, false, false, "the same for this plan")

@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include "bridge/http/asset.h"
+#include "bridge/http/encode.h"
 #include "bridge/http/http_int.h"
 
 #define BIG 5000
