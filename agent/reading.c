@@ -13,6 +13,7 @@
 #include "agent/profile.h"
 #include "agent/transcribe.h"
 #include "channels/conversation.h"
+#include "channels/message.h"
 #include "queue/base/blob.h"
 #include "queue/base/clock.h"
 #include "queue/base/codec.h"
@@ -160,7 +161,7 @@ static void settled(enum err rc, uint64_t rev, void *arg)
 }
 
 /* The transcript is the message's text from now on. */
-static void message_fill(struct reading *r, struct changes *cs)
+static void message_fill(struct reading *r, struct changes *cs, struct snapshot *snap)
 {
     const json_t *own = jx_obj(jx_obj(r->agent, "model"), "transcription");
     const char *part = job_partition(r->job);
@@ -173,14 +174,12 @@ static void message_fill(struct reading *r, struct changes *cs)
     }
     changes_expect(cs, KIND_MESSAGE, part, id, r->message_rev);
     changes_put(cs, KIND_MESSAGE, part, id, r->message);
+    message_event(cs, snap, part, "message.transcribed", r->message, NULL);
 }
 
-/* Writes what became of it and ends the job. */
-static void settle(struct reading *r)
+/* What became of it, in the file's record. */
+static void file_settle(struct reading *r)
 {
-    struct changes *cs = changes_new();
-    const char *part = job_partition(r->job);
-    const char *id = jx_str_or(r->file, "id", "");
     json_t *state = json_pack("{s:s}", "state", r->state);
 
     if (r->code != NULL) {
@@ -189,11 +188,29 @@ static void settle(struct reading *r)
     }
     jx_set(r->file, "reading", state);
     jx_set_time(r->file, "updated_at", clock_wall_ms());
+}
+
+/* Writes what became of it and ends the job. */
+static void settle(struct reading *r)
+{
+    struct changes *cs = changes_new();
+    struct snapshot *snap = NULL;
+    const char *part = job_partition(r->job);
+    const char *id = jx_str_or(r->file, "id", "");
+    enum err rc = snapshot_open(job_store(r->job), &snap);
+
+    if (rc != ERR_OK) {
+        changes_fail(cs, r->job, err_name(rc));
+        job_finish(r->job, cs, settled, r);
+        return;
+    }
+    file_settle(r);
     if (r->words != NULL && r->kind == READING_VOICE && r->message != NULL) {
-        message_fill(r, cs);
-    } else if (r->words != NULL) {
+        message_fill(r, cs, snap);
+    } else if (r->words != NULL && r->kind == READING_DOCUMENT) {
         jx_set_str(r->file, "words", r->words);
     }
+    snapshot_close(snap);
     changes_expect(cs, KIND_FILE, part, id, r->file_rev);
     changes_put(cs, KIND_FILE, part, id, r->file);
     changes_ack(cs, r->job);

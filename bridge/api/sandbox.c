@@ -43,6 +43,29 @@ static json_t *find_channel(struct call *c)
     return call_keep(c, channel);
 }
 
+/* Names type and sum of an uploaded file that the played customer sends. False: the call has ended. */
+static bool media_complete(struct call *c, json_t *body)
+{
+    json_t *own = jx_obj(body, jx_str_or(body, "type", "text"));
+    const char *id = jx_str(own, "file_id");
+    if (id == NULL) {
+        return true;
+    }
+    json_t *file = call_find(c, KIND_FILE, id, NULL);
+    if (file == NULL) {
+        return false;
+    }
+    json_t *copy = json_deep_copy(own);
+    if (jx_str(copy, "mime_type") == NULL) {
+        jx_set_str(copy, "mime_type", jx_str(file, "mime_type"));
+    }
+    if (jx_str(copy, "filename") == NULL && jx_str(file, "name") != NULL) {
+        jx_set_str(copy, "filename", jx_str(file, "name"));
+    }
+    jx_set(body, jx_str(body, "type"), copy);
+    return true;
+}
+
 void sandbox_post(struct call *c)
 {
     const char *field = NULL;
@@ -58,6 +81,9 @@ void sandbox_post(struct call *c)
     json_t *body = call_keep(c, json_copy(c->body));
     json_object_del(body, "channel_id");
     json_object_del(body, "agent_id");
+    if (!media_complete(c, body)) {
+        return;
+    }
     enum err rc = sandbox_inbound(call_changes(c), c->part, channel, body, &field, &platform_id);
     if (rc != ERR_OK) {
         call_refuse(c, rc, field, "is missing or wrong");

@@ -11,6 +11,7 @@
 #include "channels/channels_int.h"
 #include "channels/contact.h"
 #include "channels/sandbox.h"
+#include "channels/sandbox/media.h"
 
 #include "queue/base/clock.h"
 #include "queue/base/codec.h"
@@ -234,7 +235,8 @@ const struct channel_ops sandbox_ops = {.type = "sandbox",
                                         .required = none,
                                         .optional = none,
                                         .sealed = none,
-                                        .send = sandbox_send};
+                                        .send = sandbox_send,
+                                        .fetch = sandbox_fetch};
 
 /* ---- statuses ---- */
 
@@ -330,8 +332,21 @@ static bool sender_set(const json_t *body, json_t *message, json_t *contact)
     return true;
 }
 
-/* The type and its object; returns the field that is missing, NULL if all is there. */
-static const char *content_set(const json_t *body, json_t *message)
+static bool is_media(const char *type)
+{
+    static const char *const types[] = {"image", "video", "audio", "document", "sticker"};
+
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (strcmp(types[i], type) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The type and its object. ERR_INVALID: *field is missing or wrong. */
+static enum err content_set(struct changes *cs, const char *part, const json_t *body, json_t *message,
+                            const char **field)
 {
     const char *type = jx_str_or(body, "type", "text");
     const char *text = jx_str_or(body, "text", "");
@@ -340,13 +355,16 @@ static const char *content_set(const json_t *body, json_t *message)
     jx_set_str(message, "type", type);
     if (strcmp(type, "text") == 0) {
         jx_set(message, "text", json_pack("{s:s}", "body", text));
-        return text[0] != '\0' ? NULL : "text";
+        *field = text[0] != '\0' ? NULL : "text";
+        return *field == NULL ? ERR_OK : ERR_INVALID;
     }
-    if (!json_is_object(own) && !json_is_array(own)) {
-        return "type";
+    if (!json_is_object(own) && (!json_is_array(own) || is_media(type))) {
+        *field = "type";
+        return ERR_INVALID;
     }
-    jx_set(message, type, json_incref(own));
-    return NULL;
+    json_t *copy = json_deep_copy(own);
+    jx_set(message, type, copy);
+    return is_media(type) ? sandbox_media_take(cs, part, copy, field) : ERR_OK;
 }
 
 enum err sandbox_inbound(struct changes *cs, const char *part, const json_t *channel, const json_t *body,
@@ -357,12 +375,13 @@ enum err sandbox_inbound(struct changes *cs, const char *part, const json_t *cha
     char *wamid = wamid_new();
     bool known = sender_set(body, message, contact);
 
-    *field = known ? content_set(body, message) : "from";
-    if (*field != NULL) {
+    *field = known ? NULL : "from";
+    enum err rc = known ? content_set(cs, part, body, message, field) : ERR_INVALID;
+    if (rc != ERR_OK) {
         json_decref(message);
         json_decref(contact);
         free(wamid);
-        return ERR_INVALID;
+        return rc;
     }
     jx_set_str(message, "id", wamid);
     set_now(message);
@@ -385,5 +404,6 @@ json_t *sandbox_numbers(void)
     for (size_t i = 0; i < sizeof magic / sizeof *magic; i++) {
         jx_push(list, json_pack("{s:s, s:s}", "to", magic[i].recipient, "behaviour", magic[i].text));
     }
+    sandbox_media_list(list);
     return list;
 }

@@ -180,6 +180,7 @@ static enum err read_all(int fd, struct buf *out)
 enum err blob_get(const char *hex, struct buf *out)
 {
     char found[65];
+    size_t before = out->len;
 
     if (!is_name(hex)) {
         return ERR_NOTFOUND;
@@ -193,7 +194,7 @@ enum err blob_get(const char *hex, struct buf *out)
     enum err rc = read_all(fd, out);
     close(fd);
     if (rc == ERR_OK) {
-        sha256_hex(buf_str(out), out->len, found);
+        sha256_hex(buf_str(out) + before, out->len - before, found);
         rc = strcmp(found, hex) == 0 ? ERR_OK : ERR_CORRUPT;
     }
     return rc;

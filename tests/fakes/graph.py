@@ -71,7 +71,8 @@ class FakeGraph:
         self.media = {}             # id -> (bytes, type): what customers sent and what was uploaded
         self.uploads = []           # ids of uploads, in order
         self.media_host = None      # another host that media addresses name
-        self.media_faults = []      # HTTP statuses that the next downloads get
+        self.media_faults = []      # what the next downloads get: HTTP statuses, "other" (other bytes), Holds
+        self.media_sums = True      # metadata of media names their sum
         self.receipts = []          # marks of reading, in order of arrival: (message id, typing)
         self.probes = 0             # questions about the number
         self.healthy = True         # what such a question is told
@@ -190,9 +191,16 @@ class FakeGraph:
         data, kind = self.media[media_id]
         if path.startswith("/download/"):
             fault = self.media_faults.pop(0) if self.media_faults else None
-            return self._answer(handler, fault, {}) if fault else self._bytes(handler, data, kind)
-        return self._answer(handler, 200, {"messaging_product": "whatsapp", "url": f"{self.media_host or self.url}/download/{media_id}", "mime_type": kind,
-                                           "sha256": hashlib.sha256(data).hexdigest(), "file_size": str(len(data)), "id": media_id})
+            if isinstance(fault, int):
+                return self._answer(handler, fault, {})
+            if hasattr(fault, "wait"):
+                fault.wait()
+            return self._bytes(handler, data[::-1] if fault == "other" else data, kind)
+        about = {"messaging_product": "whatsapp", "url": f"{self.media_host or self.url}/download/{media_id}", "mime_type": kind,
+                 "file_size": str(len(data)), "id": media_id}
+        if self.media_sums:
+            about["sha256"] = hashlib.sha256(data).hexdigest()
+        return self._answer(handler, 200, about)
 
     def _template(self, handler, body):
         """A new template: pending, or refused as a double."""

@@ -9,8 +9,10 @@
 A behaviour is an object with play(handler, request); requests that find none in the script get model.default. What waits,
 waits for an event (Hold), never for a clock: model.hold() makes one that is let go by .release() or at the end of the test.
 """
+import base64
 import http.server
 import json
+import re
 import socket
 import struct
 import threading
@@ -30,6 +32,19 @@ class Request:
         self.gone = threading.Event()  # our answer could not be written: the client hung up
 
     @property
+    def pictures(self):
+        """(type, bytes) of each picture in the newest message."""
+        content = self.messages[-1]["content"] if self.messages else []
+        found = []
+        for part in content if isinstance(content, list) else []:
+            if part.get("type") == "image_url":
+                kind, _, data = part["image_url"]["url"].removeprefix("data:").partition(";base64,")
+                found.append((kind, base64.b64decode(data, validate=True)))
+            elif part.get("type") == "image":
+                found.append((part["source"]["media_type"], base64.b64decode(part["source"]["data"], validate=True)))
+        return found
+
+    @property
     def messages(self):
         return self.body.get("messages", [])
 
@@ -39,12 +54,37 @@ class Request:
 
     @property
     def last(self):
-        return self.messages[-1]["content"] if self.messages else ""
+        return plain(self.messages[-1]["content"]) if self.messages else ""
 
     @property
     def text(self):
         """All of the prompt."""
-        return "\n".join(m["content"] or "" for m in self.messages)
+        return "\n".join(plain(m["content"]) for m in self.messages)
+
+
+def plain(content):
+    """The text of a message's content, which may be a list of parts."""
+    if isinstance(content, list):
+        return "\n".join(part.get("text", "") for part in content)
+    return content or ""
+
+
+class Sound:
+    """One voice message that was to be written down: fields of the form, the file's name, type and bytes."""
+
+    def __init__(self, headers, raw):
+        self.headers, self.fields, self.at = headers, {}, time.monotonic()
+        boundary = re.search(r"boundary=(\S+)", headers["Content-Type"]).group(1).encode()
+        for part in raw.split(b"--" + boundary)[1:-1]:
+            head, _, body = part.partition(b"\r\n\r\n")
+            name = re.search(rb'name="(\w+)"', head).group(1).decode()
+            self.fields[name] = body[:-2]
+            if name == "file":
+                self.filename = re.search(rb'filename="([^"]+)"', head).group(1).decode()
+                self.type = re.search(rb"Content-Type: (\S+)", head).group(1).decode()
+        self.data = self.fields.pop("file")
+        self.fields = {name: value.decode() for name, value in self.fields.items()}
+        self.gone = threading.Event()
 
 
 class Hold:
@@ -225,6 +265,7 @@ class FakeModel:
     def __init__(self, text="I am a model."):
         self.default = Says(text)
         self.script, self.requests, self.holds = [], [], []
+        self.sounds, self.hearing, self.hears = [], [], "When does the shop open?"  # asked for; next answers; else this text
         self.lock = threading.Lock()
         fake = self
 
@@ -233,6 +274,9 @@ class FakeModel:
 
             def do_POST(self):
                 raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if self.path.endswith("/audio/transcriptions"):
+                    fake.listen(self, raw)
+                    return
                 try:
                     body = json.loads(raw)
                 except ValueError:
@@ -286,6 +330,18 @@ class FakeModel:
         self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
+    def listen(self, handler, raw):
+        """POST /audio/transcriptions: what hearing holds (texts or behaviours), then the text that is heard."""
+        sound = Sound(dict(handler.headers.items()), raw)
+        with self.lock:
+            self.sounds.append(sound)
+            heard = self.hearing.pop(0) if self.hearing else self.hears
+        if isinstance(heard, str):
+            handler.whole(200, json.dumps({"text": heard}).encode())
+        else:
+            handler.request_seen = sound
+            heard.play(handler, sound)
+
     def __enter__(self):
         return self
 
@@ -302,6 +358,11 @@ class FakeModel:
     def settings(self):
         """The model part of an agent that uses this server."""
         return {"provider": "openai", "base_url": self.url, "name": "fake-1", "api_key": "model-key-0123456789"}
+
+    @property
+    def transcription(self):
+        """The part of an agent's model that has voice messages written down here."""
+        return {"base_url": self.url, "name": "fake-ear", "api_key": "ear-key-0123456789"}
 
     def says(self, text):
         """The answer for every request that finds no script."""
