@@ -119,6 +119,10 @@ static bool identify_key(struct call *c, const char *text)
         call_refuse(c, rc, NULL, "");
         return false;
     }
+    if (!key_allows_address(c->caller.key, http_peer(c->req))) {
+        call_fail(c, API_BAD_ADDRESS, NULL, NULL);
+        return false;
+    }
     touch(c, rev);
     return true;
 }
@@ -169,6 +173,9 @@ bool auth_identify(struct call *c)
     bool known = key != NULL                     ? identify_key(c, key)
                  : http_from_unix_socket(c->req) ? identify_administrator(c)
                                                  : refuse(c);
+    if (known) {
+        http_vouch(c->req);
+    }
     return known && take_request(c);
 }
 
@@ -183,4 +190,15 @@ bool auth_permit(struct call *c)
         return false;
     }
     return true;
+}
+
+bool auth_still(struct call *c)
+{
+    struct snapshot *snap;
+    if (c->caller.administrator || snapshot_open(c->api->app->store, &snap) != ERR_OK) {
+        return true; /* no answer is no revocation: asked again soon */
+    }
+    bool good = key_is_good(snap, c->caller.key_id);
+    snapshot_close(snap);
+    return good;
 }

@@ -6,24 +6,25 @@
  * the log, never a queue. Ids are made a moment before their commit, and two threads may commit in the other
  * order; so a turn leaves events alone that are younger than SETTLE_MS. A place is then never passed by an
  * event that comes behind it, and Last-Event-ID is enough to go on without a gap. A stream ends when its key
- * is revoked or has expired (asked each KEY_MS) and when the daemon drains. */
+ * is revoked or has expired (asked each AUTH_AGAIN_MS) and when the daemon drains. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bridge/api/auth.h"
 #include "bridge/api/call.h"
 #include "bridge/api/event_filter.h"
+#include "bridge/api/keys.h"
 #include "bridge/api/reply.h"
 #include "queue/base/clock.h"
 #include "queue/base/loop.h"
 
 #define TURN_MS      50
 #define SETTLE_MS    100
-#define KEY_MS       400
 #define HEARTBEAT_MS 15000
 #define PAGE         16
 #define STREAMS_MOST 1000 /* of the process */
-#define FRAME_MAX     (1u << 20)
+#define FRAME_MAX    (1u << 20)
 
 struct stream {
     struct call *c;
@@ -69,24 +70,6 @@ static void write_event(struct stream *s, const json_t *event)
     buf_fini(&line);
 }
 
-/* True if the caller may still read. */
-static bool still_allowed(struct stream *s, struct snapshot *snap)
-{
-    json_t *key = NULL;
-    int64_t until;
-    bool date_only;
-    if (s->c->caller.administrator) {
-        return true;
-    }
-    if (snapshot_get(snap, KIND_KEY, PARTITION_GLOBAL, s->c->caller.key_id, &key, NULL) != ERR_OK) {
-        return false;
-    }
-    const char *expires = jx_str(key, "expires_at");
-    bool fine = expires == NULL || (clock_parse(expires, &until, &date_only) && until > clock_wall_ms());
-    json_decref(key);
-    return fine;
-}
-
 /* Writes the events from the place on that have settled. */
 static enum err read_on(struct stream *s, struct snapshot *snap, int64_t settled_ms)
 {
@@ -121,7 +104,7 @@ static bool look(struct stream *s)
     struct snapshot *snap;
     int64_t now = clock_wall_ms(), mono = clock_mono_ms();
     store_status(s->c->api->app->store, &status);
-    bool ask_key = mono - s->key_ms >= KEY_MS;
+    bool ask_key = mono - s->key_ms >= AUTH_AGAIN_MS;
     bool changed = status.commits != s->commits || now - SETTLE_MS <= s->settled_ms;
     if (!ask_key && !changed && !s->behind) {
         return true;
@@ -129,7 +112,7 @@ static bool look(struct stream *s)
     if (snapshot_open(s->c->api->app->store, &snap) != ERR_OK) {
         return true;
     }
-    bool fine = !ask_key || still_allowed(s, snap);
+    bool fine = !ask_key || s->c->caller.administrator || key_is_good(snap, s->c->caller.key_id);
     s->key_ms = ask_key ? mono : s->key_ms;
     if (fine && !s->full && (changed || s->behind) && read_on(s, snap, now - SETTLE_MS) == ERR_OK) {
         /* A commit younger than SETTLE_MS is looked for again until it has settled. */

@@ -7,6 +7,7 @@
 #include "queue/base/codec.h"
 #include "queue/base/crypto.h"
 #include "queue/base/id.h"
+#include "queue/base/netguard.h"
 
 #define PREFIX_LEN 8  /* "ck_live_" */
 #define RANDOM_LEN 22 /* base62: 131 bits */
@@ -60,6 +61,7 @@ json_t *key_create(struct changes *cs, const struct key_spec *spec, char out[KEY
     jx_set_str(key, "hash", hash);
     jx_set_str(key, "last4", out + KEY_LEN - 4);
     jx_set(key, "scopes", spec->scopes != NULL ? json_deep_copy(spec->scopes) : json_array());
+    jx_set(key, "allowed_ips", spec->allowed_ips != NULL ? json_deep_copy(spec->allowed_ips) : json_array());
     jx_set_str(key, "expires_at", spec->expires_at);
     jx_set_time(key, "created_at", clock_wall_ms());
     jx_set_str(key, "created_by", spec->created_by);
@@ -74,6 +76,9 @@ json_t *key_public(const json_t *key)
     json_t *out = json_copy((json_t *)key);
     json_object_del(out, "hash");
     json_object_del(out, "account_id");
+    if (jx_arr(out, "allowed_ips") == NULL) {
+        jx_set(out, "allowed_ips", json_array()); /* made before there was such a list */
+    }
     jx_set_str(out, "prefix", strcmp(jx_str_or(key, "mode", ""), "live") == 0 ? "ck_live_" : "ck_test_");
     return out;
 }
@@ -135,4 +140,27 @@ bool key_allows(const json_t *key, const char *scope)
         }
     }
     return false;
+}
+
+bool key_allows_address(const json_t *key, const char *address)
+{
+    const json_t *ranges = jx_arr(key, "allowed_ips");
+    size_t i;
+    json_t *item;
+    bool allowed = json_array_size(ranges) == 0 || strcmp(address, "unix") == 0;
+    json_array_foreach (ranges, i, item) {
+        allowed = allowed || netguard_range_holds(json_string_value(item), address);
+    }
+    return allowed;
+}
+
+bool key_is_good(struct snapshot *snap, const char *key_id)
+{
+    json_t *key = NULL;
+    if (snapshot_get(snap, KIND_KEY, PARTITION_GLOBAL, key_id, &key, NULL) != ERR_OK) {
+        return false;
+    }
+    bool good = !is_expired(key);
+    json_decref(key);
+    return good;
 }

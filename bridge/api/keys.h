@@ -5,8 +5,8 @@
  * there is only the SHA-256 of the text (131 bits of chance need no slow hash) and its last four characters.
  * A key that is revoked is deleted, so the look-up by hash fails from the commit on. Record (KIND_KEY, global
  * partition): {"id", "account_id", "mode": "live|test", "name", "hash", "last4", "scopes": [],
- * "expires_at"|null, "created_at", "created_by"|null, "last_used_at"|null}. No scopes: every scope. Thread:
- * any. */
+ * "allowed_ips": [], "expires_at"|null, "created_at", "created_by"|null, "last_used_at"|null}. No scopes:
+ * every scope. No allowed_ips: from anywhere. Thread: any. */
 #ifndef CHASQUI_API_KEYS_H
 #define CHASQUI_API_KEYS_H
 
@@ -26,9 +26,10 @@ struct key_spec {
     const char *account_id;
     enum mode mode;
     const char *name;
-    const json_t *scopes;   /* array of text, NULL: all */
-    const char *expires_at; /* RFC 3339, NULL: never */
-    const char *created_by; /* id of the key that made it, NULL: the administrator */
+    const json_t *scopes;      /* array of text, NULL: all */
+    const char *expires_at;    /* RFC 3339, NULL: never */
+    const json_t *allowed_ips; /* array of ranges, NULL: from anywhere */
+    const char *created_by;    /* id of the key that made it, NULL: the administrator */
 };
 /* Adds a new key to cs; its text goes to out. Returns the record, new reference. */
 json_t *key_create(struct changes *cs, const struct key_spec *spec, char out[KEY_TEXT_SIZE]);
@@ -39,5 +40,9 @@ enum err key_find(struct snapshot *snap, const char *text, json_t **key, uint64_
 /* True if the key may use routes of this scope. */
 bool key_allows(const json_t *key, const char *scope);
 bool key_scope_known(const char *scope);
+/* True if the key may be used from this address ("192.0.2.7", "::1"; "unix": always). */
+bool key_allows_address(const json_t *key, const char *address);
+/* The key of this id as it is now: not revoked, not expired. */
+bool key_is_good(struct snapshot *snap, const char *key_id);
 
 #endif

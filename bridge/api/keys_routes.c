@@ -1,10 +1,12 @@
 /* keys_routes.c: keys over the API. A key manages the keys of its account in both modes. */
+#include <stdio.h>
 #include <string.h>
 
 #include "bridge/api/call.h"
 #include "bridge/api/keys.h"
 #include "bridge/api/list.h"
 #include "queue/base/clock.h"
+#include "queue/base/netguard.h"
 
 /* A key as it leaves, with its state in one word. */
 static json_t *show(const json_t *key)
@@ -77,6 +79,23 @@ static bool scopes_fit(struct call *c)
     return true;
 }
 
+/* True if each of allowed_ips is a range of addresses. */
+static bool ranges_fit(struct call *c)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach (jx_arr(c->body, "allowed_ips"), i, item) {
+        if (!netguard_range_is(json_string_value(item))) {
+            char field[40];
+            snprintf(field, sizeof(field), "allowed_ips/%zu", i);
+            call_fail(c, API_BAD_FIELD, field,
+                      "%s must be an address or a range such as 192.0.2.0/24 or 2001:db8::/32.", field);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* A new key's answer: the record and, this once, its text. */
 static json_t *created(struct call *c, const struct key_spec *spec)
 {
@@ -100,11 +119,12 @@ void keys_create(struct call *c)
         .name = jx_str(c->body, "name"),
         .scopes = jx_arr(c->body, "scopes"),
         .expires_at = jx_str(c->body, "expires_at"),
+        .allowed_ips = jx_arr(c->body, "allowed_ips"),
         .created_by = c->caller.key_id[0] != '\0' ? c->caller.key_id : NULL,
     };
     if (spec.mode == MODE_LIVE && c->caller.mode == MODE_TEST && !c->caller.administrator) {
         call_fail(c, API_WRONG_MODE, "mode", "A test key cannot make a live key.");
-    } else if (scopes_fit(c)) {
+    } else if (scopes_fit(c) && ranges_fit(c)) {
         call_commit(c, 201, created(c, &spec));
     }
 }
@@ -163,6 +183,7 @@ void keys_rotate(struct call *c)
         .name = jx_str_or(key, "name", ""),
         .scopes = jx_arr(key, "scopes"),
         .expires_at = jx_str(key, "expires_at"),
+        .allowed_ips = jx_arr(key, "allowed_ips"),
         .created_by = c->caller.key_id[0] != '\0' ? c->caller.key_id : NULL,
     };
     end_key(c, key, rev, jx_int(c->body, "overlap_s", 0));

@@ -181,7 +181,7 @@ static json_t *operation(const struct route *route, const struct surface *surfac
     } else {
         json_decref(parameters);
     }
-    if (route->schema == SCHEMA_NONE && route->body == BODY_BULK) {
+    if (route->body == BODY_FILES) {
         jx_set(out, "requestBody", upload_body());
     }
     if (route->schema != SCHEMA_NONE && route->schema != SCHEMA_EMPTY) {
@@ -202,8 +202,8 @@ static json_t *operation(const struct route *route, const struct surface *surfac
     return out;
 }
 
-/* Every row on every surface that wears it. */
-static json_t *paths(void)
+/* Every row on each of these surfaces that wears it. */
+static json_t *paths(unsigned surfaces)
 {
     struct buf path;
     json_t *out = json_object();
@@ -211,7 +211,7 @@ static json_t *paths(void)
     for (unsigned s = 0; surface_at(s) != NULL; s++) {
         const struct surface *surface = surface_at(s);
         for (unsigned i = 0; i < route_count; i++) {
-            if ((routes[i].surfaces & surface->bit & ~(unsigned)ON_ADMIN) == 0) {
+            if ((routes[i].surfaces & surface->bit & surfaces) == 0) {
                 continue;
             }
             char method[8] = "";
@@ -232,13 +232,13 @@ static json_t *paths(void)
 }
 
 /* The tags that operations use, each once. */
-static json_t *all_tags(void)
+static json_t *all_tags(unsigned surfaces)
 {
     json_t *seen = json_object(), *out = json_array();
     for (unsigned i = 0; i < route_count; i++) {
         json_t *tag = tag_of(&routes[i]);
         const char *name = json_string_value(tag);
-        if ((routes[i].surfaces & (ON_BOTH | ON_ROOT)) != 0 && json_object_get(seen, name) == NULL) {
+        if ((routes[i].surfaces & surfaces) != 0 && json_object_get(seen, name) == NULL) {
             jx_push(out, json_pack("{s:s, s:o}", "name", name, "description",
                                    json_sprintf("Operations on %s.", name)));
             jx_set(seen, name, json_true());
@@ -249,23 +249,27 @@ static json_t *all_tags(void)
     return out;
 }
 
-void openapi_show(struct call *c)
+json_t *openapi_document(const char *server, const char *title, unsigned surfaces)
 {
     json_t *out = json_object();
     jx_set_str(out, "openapi", "3.1.0");
     jx_set(out, "info",
-           json_pack("{s:s, s:s, s:s, s:{s:s, s:s}, s:{s:s, s:s}}", "title", "Chasqui", "version",
+           json_pack("{s:s, s:s, s:s, s:{s:s, s:s}, s:{s:s, s:s}}", "title", title, "version",
                      EVENT_API_VERSION, "description",
                      "A bridge between messaging platforms, an agent that answers from a business's own "
                      "knowledge, and the "
                      "business's apps.",
-                     "contact", "name", "The operator of this server", "url", c->api->app->public_url,
-                     "license", "name", "As the operator of this server grants", "url",
-                     c->api->app->public_url));
-    jx_set(out, "servers", json_pack("[{s:s}]", "url", c->api->app->public_url));
-    jx_set(out, "tags", all_tags());
-    jx_set(out, "paths", paths());
-    jx_set(out, "components", openapi_components());
+                     "contact", "name", "The operator of this server", "url", server, "license", "name",
+                     "As the operator of this server grants", "url", server));
+    jx_set(out, "servers", json_pack("[{s:s}]", "url", server));
+    jx_set(out, "tags", all_tags(surfaces));
+    jx_set(out, "paths", paths(surfaces));
+    jx_set(out, "components", openapi_components(surfaces));
+    return out;
+}
+
+void openapi_show(struct call *c)
+{
     c->bare = true;
-    call_reply(c, 200, out);
+    call_reply(c, 200, openapi_document(c->api->app->public_url, "Chasqui", ON_BOTH | ON_ROOT));
 }

@@ -16,7 +16,9 @@ const char *openapi_label(enum schema_id id, const struct surface *surface, stru
 json_t *openapi_schema_reference(enum schema_id id, const struct surface *surface);
 /* The schema of a request's body; partial (PATCH): nothing is required. */
 json_t *openapi_body_schema(enum schema_id id, const struct surface *surface, bool partial);
-/* Every schema, parameter, header, answer and security scheme that operations refer to. */
-json_t *openapi_components(void);
+/* Every schema, parameter, header, answer and security scheme that operations of these surfaces refer to. */
+json_t *openapi_components(unsigned surfaces);
+/* The document of these surfaces (bits of surface.h) as reached at server, "https://host". New reference. */
+json_t *openapi_document(const char *server, const char *title, unsigned surfaces);
 
 #endif

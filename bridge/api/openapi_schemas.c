@@ -153,10 +153,11 @@ static json_t *error_schema(void)
 }
 
 /* True if the route takes or gives the schema with names as this surface wears them. */
-static bool wears(const struct route *route, enum schema_id id, const struct surface *surface)
+static bool wears(const struct route *route, enum schema_id id, const struct surface *surface,
+                  unsigned surfaces)
 {
     const struct answer_row *answer = answer_of(route);
-    if ((route->surfaces & surface->bit & ~(unsigned)ON_ADMIN) == 0) {
+    if ((route->surfaces & surface->bit & surfaces) == 0) {
         return false;
     }
     return route->schema == id ||
@@ -164,20 +165,20 @@ static bool wears(const struct route *route, enum schema_id id, const struct sur
 }
 
 /* True if a row of this surface wears the schema, or a schema that one does refers to it. */
-static bool is_used(enum schema_id id, const struct surface *surface)
+static bool is_used(enum schema_id id, const struct surface *surface, unsigned surfaces)
 {
     bool used = false;
     for (unsigned i = 0; i < route_count && !used; i++) {
-        used = wears(&routes[i], id, surface);
+        used = wears(&routes[i], id, surface, surfaces);
     }
     for (unsigned i = 0; i < field_row_count && !used; i++) {
-        used = field_rows[i].nested == id && is_used(field_rows[i].schema, surface);
+        used = field_rows[i].nested == id && is_used(field_rows[i].schema, surface, surfaces);
     }
     return used && id != SCHEMA_EMPTY;
 }
 
-/* Every schema on every surface that wears it. */
-static json_t *all_schemas(void)
+/* Every schema on each of these surfaces that wears it. */
+static json_t *all_schemas(unsigned surfaces)
 {
     struct buf name;
     json_t *schemas = json_object();
@@ -186,7 +187,7 @@ static json_t *all_schemas(void)
     for (unsigned s = 0; surface_at(s) != NULL; s++) {
         const struct surface *surface = surface_at(s);
         for (int id = SCHEMA_NONE + 1; id < SCHEMA_COUNT; id++) {
-            if (is_used((enum schema_id)id, surface)) {
+            if (is_used((enum schema_id)id, surface, surfaces)) {
                 json_t *schema = object_schema((enum schema_id)id, surface);
                 jx_set(schemas, openapi_label((enum schema_id)id, surface, &name), schema);
             }
@@ -255,7 +256,7 @@ static json_t *refusal(const char *text, bool waits)
     return out;
 }
 
-json_t *openapi_components(void)
+json_t *openapi_components(unsigned surfaces)
 {
     json_t *security =
         json_pack("{s:{s:s, s:s, s:s}, s:{s:s, s:s, s:s, s:s}}", "bearer", "type", "http", "scheme", "bearer",
@@ -264,6 +265,7 @@ json_t *openapi_components(void)
     json_t *responses = json_object();
     jx_set(responses, "Refused", refusal("Refused; the body says why.", false));
     jx_set(responses, "Wait", refusal("Not now; Retry-After says when.", true));
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "schemas", all_schemas(), "parameters", all_parameters(),
-                     "headers", all_headers(), "responses", responses, "securitySchemes", security);
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "schemas", all_schemas(surfaces), "parameters",
+                     all_parameters(), "headers", all_headers(), "responses", responses, "securitySchemes",
+                     security);
 }

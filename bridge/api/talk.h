@@ -29,7 +29,8 @@ struct talk {
     json_t *early;   /* news that came before the commit's own notice */
     struct buf sent; /* the text streamed so far */
     struct agent_watch *watch;
-    struct loop_timer *timer;
+    struct loop_timer *timer;     /* the deadline */
+    struct loop_timer *key_timer; /* streaming: when the key is looked at again */
 };
 
 /* A talk of this call with the watch not yet begun; ends with the request. */

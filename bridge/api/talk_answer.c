@@ -3,9 +3,10 @@
  * News may come before the notice of our own commit: it is kept and looked at behind it. A turn that began
  * before our message says so (its `answers` is an older id) and is not ours. A draft that a conflict took
  * back starts again; whoever streams sees a new start. Exactly one end: reply, hand-over, silence, failure,
- * deadline, or the client going away. */
+ * deadline, the key's end, or the client going away. */
 #include <string.h>
 
+#include "bridge/api/auth.h"
 #include "bridge/api/idempotency.h"
 #include "bridge/api/reply.h"
 #include "bridge/api/talk.h"
@@ -19,7 +20,8 @@
 static void quiet(struct talk *t)
 {
     loop_cancel(t->timer);
-    t->timer = NULL;
+    loop_cancel(t->key_timer);
+    t->timer = t->key_timer = NULL;
     if (t->watch != NULL) {
         agent_watch_stop(t->watch);
         t->watch = NULL;
@@ -187,17 +189,17 @@ static void end_with(struct talk *t, json_t *answer)
 }
 
 /* Ends without an answer: the message is kept, and the agent may still answer it. */
-static void end_failed(struct talk *t, const char *why)
+static void end_failed(struct talk *t, enum api_error code, const char *why)
 {
     struct call *c = t->c;
     t->done = true;
     quiet(t);
     if (!t->streaming) {
-        call_fail(c, API_NO_ANSWER, NULL, "%s", why);
+        call_fail(c, code, NULL, "%s", why);
         return;
     }
     json_t *extra = json_object(), *error = json_object();
-    jx_set_str(error, "code", api_error_row(API_NO_ANSWER)->code);
+    jx_set_str(error, "code", api_error_row(code)->code);
     jx_set_str(error, "message", why);
     jx_set(extra, "error", error);
     send_event(t, "on_chat_model_end", "", 0, extra);
@@ -208,7 +210,19 @@ static void on_deadline(void *arg)
 {
     struct talk *t = arg;
     t->timer = NULL;
-    end_failed(t, "The agent did not answer in time; the message is kept.");
+    end_failed(t, API_NO_ANSWER, "The agent did not answer in time; the message is kept.");
+}
+
+/* A stream ends with the key that opened it. */
+static void on_key(void *arg)
+{
+    struct talk *t = arg;
+    t->key_timer = NULL;
+    if (auth_still(t->c)) {
+        t->key_timer = loop_after(http_loop(t->c->req), AUTH_AGAIN_MS, on_key, t);
+    } else {
+        end_failed(t, API_UNAUTHORIZED, "The key was revoked or has expired; the message is kept.");
+    }
 }
 
 /* The text that the stream has not shown yet; a draft that turned out otherwise is begun anew. */
@@ -254,7 +268,7 @@ static void take(struct talk *t, enum agent_news_kind kind, const char *text, co
         end_with(t, answer_of(t, NULL, "human"));
         break;
     case AGENT_FAILED:
-        end_failed(t, "The agent could not answer; the message is kept.");
+        end_failed(t, API_NO_ANSWER, "The agent could not answer; the message is kept.");
         break;
     }
 }
@@ -309,6 +323,9 @@ void talk_committed(struct call *c, uint64_t rev)
         return;
     }
     t->timer = loop_after(http_loop(c->req), DEADLINE_MS, on_deadline, t);
+    if (t->streaming) {
+        t->key_timer = loop_after(http_loop(c->req), AUTH_AGAIN_MS, on_key, t);
+    }
     json_array_foreach (t->early, i, item) {
         if (!t->done) {
             take(t, (enum agent_news_kind)jx_int(item, "kind", AGENT_FAILED), jx_str(item, "text"),

@@ -8,6 +8,7 @@ X(API_UNAUTHORIZED,      "UNAUTHORIZED",           401, "A valid API key is need
 X(API_BAD_SIGNATURE,     "INVALID_SIGNATURE",      401, "The signature does not match.")
 X(API_FORBIDDEN,         "INSUFFICIENT_SCOPE",     403, "The key may not do this.")
 X(API_WRONG_MODE,        "WRONG_MODE",             403, "This needs a key of the other mode.")
+X(API_BAD_ADDRESS,       "ADDRESS_NOT_ALLOWED",    403, "The key may not be used from this address.")
 X(API_DENIED,            "FORBIDDEN",              403, "This is not allowed.")
 X(API_NOT_FOUND,         "NOT_FOUND",              404, "There is no such thing.")
 X(API_BAD_METHOD,        "METHOD_NOT_ALLOWED",     405, "The method is not allowed here.")

@@ -200,3 +200,18 @@ bool netguard_permits(const struct sockaddr *address)
     return in_range(&plain, &global_v6) &&
            !in_table(&plain, denied_v6, sizeof(denied_v6) / sizeof(denied_v6[0]));
 }
+
+/* Whether the text is a range. */
+bool netguard_range_is(const char *cidr)
+{
+    struct range range;
+    return parse_cidr(cidr, &range);
+}
+
+/* Whether a range holds an address, both as text. */
+bool netguard_range_holds(const char *cidr, const char *address)
+{
+    struct range range, one;
+    return strchr(address, '/') == NULL && parse_cidr(cidr, &range) && parse_cidr(address, &one) &&
+           one.bits >= range.bits && in_range(&one, &range);
+}

@@ -20,4 +20,9 @@ void netguard_reset(void);                            /* tests: back to the defa
 /* True if a connection to this address may be opened. */
 bool netguard_permits(const struct sockaddr *address);
 
+/* A range of addresses as people write it: "192.0.2.7", "10.1.0.0/16", "2001:db8::/32"; IPv4-mapped forms mean IPv4. */
+bool netguard_range_is(const char *cidr);
+/* True if the address ("192.0.2.7", "::1") is of the range; false if either cannot be read. */
+bool netguard_range_holds(const char *cidr, const char *address);
+
 #endif

@@ -279,6 +279,43 @@ static void other_families_are_refused(void **state)
     assert_false(netguard_permits(&none));
 }
 
+static void ranges_hold_what_is_in_them(void **state)
+{
+    static const struct {
+        const char *range, *address;
+        bool want;
+    } cases[] = {
+        {"192.0.2.7", "192.0.2.7", true},
+        {"192.0.2.7", "192.0.2.8", false},
+        {"192.0.2.0/24", "192.0.2.255", true},
+        {"192.0.2.0/24", "192.0.3.0", false},
+        {"192.0.2.128/25", "192.0.2.127", false},
+        {"192.0.2.129/25", "192.0.2.130", true}, /* bits behind the prefix do not count */
+        {"0.0.0.0/0", "8.8.8.8", true},
+        {"0.0.0.0/0", "::1", false},
+        {"::/0", "2001:db8::1", true},
+        {"::/0", "127.0.0.1", false},
+        {"2001:db8::/32", "2001:db8:ffff::1", true},
+        {"2001:db8::/32", "2001:db9::1", false},
+        {"2001:db8::/33", "2001:db8:8000::", false},
+        {"::ffff:127.0.0.1", "127.0.0.1", true},
+        {"127.0.0.1", "::ffff:127.0.0.1", true},
+        {"::ffff:10.0.0.0/104", "10.200.0.1", true},
+        {"10.0.0.0/8", "10.0.0.0/8", false}, /* a range is no address */
+        {"10.0.0.0/8", "unix", false},
+        {"nonsense", "10.0.0.1", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (netguard_range_holds(cases[i].range, cases[i].address) != cases[i].want) {
+            fail_msg("%s in %s", cases[i].address, cases[i].range);
+        }
+    }
+    assert_true(netguard_range_is("10.0.0.0/8"));
+    assert_false(netguard_range_is("10.0.0.0/33"));
+    assert_false(netguard_range_is(""));
+}
+
 #define CLEAN(test) cmocka_unit_test_setup_teardown(test, reset, reset)
 
 int main(void)
@@ -287,7 +324,7 @@ int main(void)
         CLEAN(the_default_verdicts),        CLEAN(everything_can_be_allowed_and_forbidden_again),
         CLEAN(named_ranges_can_be_allowed), CLEAN(a_prefix_of_nothing_is_a_whole_family),
         CLEAN(bad_ranges_are_refused),      CLEAN(the_list_of_ranges_has_an_end),
-        CLEAN(other_families_are_refused),
+        CLEAN(other_families_are_refused),  CLEAN(ranges_hold_what_is_in_them),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
