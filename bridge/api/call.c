@@ -186,6 +186,12 @@ void call_reply(struct call *c, int status, json_t *answer)
     answer_with(c, status, answer);
 }
 
+void call_asset(struct call *c, struct http_asset *asset)
+{
+    c->asset = asset;
+    answer_with(c, 200, NULL);
+}
+
 void call_text(struct call *c, int status, const char *type, const char *data, size_t size)
 {
     c->type = type;

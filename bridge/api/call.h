@@ -19,6 +19,7 @@
 #include "bridge/api/route.h"
 #include "bridge/api/surface.h"
 #include "bridge/app.h"
+#include "bridge/http/asset.h"
 #include "bridge/http/http.h"
 #include "queue/base/arena.h"
 #include "queue/base/buf.h"
@@ -81,6 +82,7 @@ struct call {
     const char *type; /* of an answer that is no JSON: its text is then in text, text_size */
     const char *text;
     size_t text_size;
+    struct http_asset *asset; /* answers instead; NULL: none */
     bool bare;      /* the answer is not to be renamed by the surface */
     bool charged;   /* the message or knowledge window was taken from */
     unsigned units; /* how many of it */
@@ -114,6 +116,8 @@ struct changes *call_changes(struct call *c);
 void call_reply(struct call *c, int status, json_t *answer);
 /* As call_reply with a body that is no JSON; data is copied. */
 void call_text(struct call *c, int status, const char *type, const char *data, size_t size);
+/* Answers with a page or script out of the binary (http/asset.h): 200 or 304. */
+void call_asset(struct call *c, struct http_asset *asset);
 void call_fail(struct call *c, enum api_error error, const char *field, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
 /* A room refused: rc as it said it, field (may be NULL; a leading slash is dropped) and its words (may be

@@ -84,6 +84,10 @@ void reply_page_headers(struct call *c)
 void reply_send(struct call *c)
 {
     reply_window(c);
+    if (c->asset != NULL && c->status == 200) {
+        http_reply_asset(c->req, c->asset);
+        return;
+    }
     if (c->answer == NULL) {
         http_reply(c->req, c->status, c->type, c->text != NULL ? c->text : "", c->text_size);
         return;
