@@ -12,3 +12,6 @@ X(QUEUE_PROBE,   8, "probe",   5,  1000, 60000,  "look whether a paused channel 
 X(QUEUE_MEDIA,   9, "media",   8,  1000, 600000, "fetch one media file that a customer sent")
 X(QUEUE_TEMPLATE, 10, "template", 6, 1000, 300000, "sync, create or delete message templates at the platform")
 X(QUEUE_READING, 11, "reading", 5, 500, 5000,    "make words of a voice message or a document that a customer sent")
+X(QUEUE_REMINDER, 12, "reminder", 6, 1000, 60000,  "remind a customer of an appointment")
+X(QUEUE_CARE, 13, "care", 6, 1000, 60000,      "look after a conversation that waits for a person or has one")
+X(QUEUE_SOURCE, 14, "source", 5, 1000, 600000, "read one knowledge source: a file, a page, a site")

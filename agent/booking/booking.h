@@ -15,6 +15,7 @@
 #ifndef CHASQUI_AGENT_BOOKING_BOOKING_H
 #define CHASQUI_AGENT_BOOKING_BOOKING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "queue/base/buf.h"
@@ -48,5 +49,23 @@ enum err booking_cancel(struct changes *cs, struct snapshot *snap, const char *p
 /* The contact's coming appointments with this agent, soonest first: array, new reference. */
 enum err booking_of_contact(struct snapshot *snap, const char *part, const char *agent_id,
                             const char *contact_id, json_t **appointments) MUST_CHECK;
+
+/* The section "appointments" of an agent's settings, as it would be stored: ERR_INVALID: *field is a JSON
+ * pointer inside it (good until the thread's next call here). */
+enum err booking_settings_check(const json_t *section, const char **field, struct buf *why) MUST_CHECK;
+bool booking_enabled(const json_t *agent);
+/* A change that moves nothing: {"status": "done"?, "name"?, "notes"?}; null unsets. appointment is changed in
+ * place. */
+enum err booking_note(struct changes *cs, const char *part, json_t *appointment, uint64_t rev,
+                      const json_t *body, const char **field, struct buf *why) MUST_CHECK;
+/* Removes the record and gives the place back, without event. */
+enum err booking_remove(struct changes *cs, struct snapshot *snap, const char *part,
+                        const json_t *appointment, uint64_t rev) MUST_CHECK;
+/* "Haircut, Tue 24 Nov, 10:30 (Europe/Madrid)": the appointment as it is told to the customer. */
+void booking_text(const json_t *agent, const json_t *appointment, struct buf *out);
+
+struct workers;
+/* The handler of QUEUE_REMINDER. */
+void booking_register(struct workers *workers);
 
 #endif

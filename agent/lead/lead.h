@@ -26,4 +26,20 @@ enum err lead_collect(struct changes *cs, struct snapshot *snap, const char *par
  * says what is expected). */
 json_t *lead_value(const json_t *field_row, const char *text, struct buf *why);
 
+/* The section "leads" of an agent's settings, as it would be stored: ERR_INVALID: *field is a JSON pointer
+ * inside it (good until the thread's next call here). */
+enum err lead_settings_check(const json_t *leads, const char **field, struct buf *why) MUST_CHECK;
+bool lead_enabled(const json_t *agent);
+/* Changes of a lead by the API: {"fields"?, "status"?, "notes"?}; null removes a field. The agent's rules
+ * hold as for lead_collect; lead is changed in place only on ERR_OK. */
+enum err lead_change(struct changes *cs, struct snapshot *snap, const char *part, const json_t *agent,
+                     json_t *lead, uint64_t rev, const json_t *body, const char **field,
+                     struct buf *why) MUST_CHECK;
+/* Removes a lead; the contact may become another one. */
+enum err lead_remove(struct changes *cs, struct snapshot *snap, const char *part, const json_t *lead,
+                     uint64_t rev) MUST_CHECK;
+/* What a text says about itself: {"name": text} for each field of type email and phone of which it holds
+ * exactly one value. New reference. */
+json_t *lead_spot(const json_t *agent, const char *text);
+
 #endif
