@@ -288,6 +288,10 @@ static void call_done(const struct httpc_answer *answer, void *arg)
     struct api_call_result result = {.status = answer->status, .took_ms = answer->total_us / 1000};
 
     CHECK(call->magic == CALL_MAGIC);
+    if (answer->outcome == HTTPC_CANCELLED) { /* by the caller, or because the workers stop */
+        call_free(call);
+        return;
+    }
     json_t *body = body_of(call, answer), *saved = NULL;
     if (answer->outcome != HTTPC_ANSWERED) {
         result.why = outcome_text(answer->outcome);
@@ -299,7 +303,7 @@ static void call_done(const struct httpc_answer *answer, void *arg)
     result.ok = result.why == NULL;
     result.saved = saved;
     result.body = body;
-    if (call->fn != NULL) {
+    if (call->fn != NULL) { /* not cancelled between answer and now */
         log_info("api_call.done", "host=%s status=%ld outcome=%s ms=%lld",
                  log_quote(arena_strndup(call->arena, call->url, api_call_host(call->url))), answer->status,
                  httpc_outcome_name(answer->outcome), (long long)result.took_ms);

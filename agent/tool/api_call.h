@@ -29,7 +29,8 @@ typedef void (*api_call_fn)(const struct api_call_result *result, void *arg);
 struct api_call;
 /* Checks a spec as a caller gave it. */
 enum err api_call_check(const json_t *spec, const char **field, struct buf *why) MUST_CHECK;
-/* Begins. fn is called exactly once, maybe before this returns (NULL then); the handle is good until then. */
+/* Begins. fn is called exactly once, maybe before this returns (NULL then); the handle is good until then. Not
+ * called: after api_call_cancel, and when the workers stop with the call under way. */
 struct api_call *api_call_start(struct httpc *http, struct store *store, const char *part, const json_t *spec,
                                 const json_t *vars, api_call_fn fn, void *arg);
 /* fn is not called afterwards. */
