@@ -33,7 +33,7 @@ static const struct {
     {"{'type': 'phone'}", "+34 600-123-456", "\"+34600123456\""},
     {"{'type': 'phone'}", "call me", ""},
     {"{'type': 'number'}", "1200", "1200"},
-    {"{'type': 'number'}", "12,5 €", ""},
+    {"{'type': 'number'}", "12,5 €", "12.5"},
     {"{'type': 'number'}", "$12,5", "12.5"},
     {"{'type': 'number'}", "about ten", ""},
     {"{'type': 'choice', 'choices': ['Básico', 'Pro plan']}", "BASICO", "\"Básico\""},
