@@ -2,10 +2,10 @@
  *
  * A turn whose answer depends on a file that is still under way waits for it by putting its job back, which
  * writes nothing: the job stays in the queue, so the turn is never lost, and what it waits for is in the
- * file's record, so a restart changes nothing either. It waits WAIT_MAX_MS from the customer's last message,
- * or from the start of the process when that was later; then the file counts as lost and a person gets the
- * conversation. What was waited for is taken off the time of the model, so that a customer has an answer
- * within a minute. Transcripts need nothing here once they are there: they are the message's text. */
+ * file's record, so a restart changes nothing either. It waits OPT_FILE_TIME from the customer's last
+ * message, or from the start of the process when that was later; then the file counts as lost and a person
+ * gets the conversation. What was waited for is taken off the time of the model, so that a customer has an
+ * answer within a minute. Transcripts need nothing here once they are there: they are the message's text. */
 #include <stdatomic.h>
 #include <string.h>
 
@@ -17,7 +17,6 @@
 #include "queue/base/codec.h"
 #include "queue/base/option.h"
 
-#define WAIT_MAX_MS   40000
 #define WAIT_LEAST_MS 100
 #define WAIT_STEP_MS  1000
 #define NAME_SHOWN    200
@@ -139,20 +138,21 @@ int64_t turn_material_wait(struct turn *turn)
     struct turn_material *m = turn->material;
     int64_t now = clock_wall_ms();
     int64_t since = id_time_ms(turn->newest_id);
+    int64_t most = option_int(OPT_FILE_TIME);
 
     if (!m->wanted) {
         return 0;
     }
     since = since > process_ms() ? since : process_ms();
     int64_t age = now > since ? now - since : 0;
-    if (m->pending && age < WAIT_MAX_MS && m->lost == NULL) {
+    if (m->pending && age < most && m->lost == NULL) {
         int64_t wait = age / 4 > WAIT_LEAST_MS ? age / 4 : WAIT_LEAST_MS;
         return wait < WAIT_STEP_MS ? wait : WAIT_STEP_MS;
     }
     if (m->pending && m->lost == NULL) {
         m->lost = "TOO_SLOW";
     }
-    int64_t begun = clock_mono_ms() - (age < WAIT_MAX_MS ? age : WAIT_MAX_MS);
+    int64_t begun = clock_mono_ms() - (age < most ? age : most);
     turn->begun_mono_ms = begun < turn->begun_mono_ms ? begun : turn->begun_mono_ms;
     return 0;
 }

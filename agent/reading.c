@@ -14,6 +14,7 @@
 #include "agent/transcribe.h"
 #include "channels/conversation.h"
 #include "channels/message.h"
+#include "kb/source/extract.h"
 #include "queue/base/blob.h"
 #include "queue/base/clock.h"
 #include "queue/base/codec.h"
@@ -21,7 +22,8 @@
 
 #define ATTEMPT_MS     30000
 #define TRANSCRIPT_MAX 16000
-#define DOCUMENT_LOOK  ((size_t)4 << 20) /* bytes of a plain text that are read */
+#define EXTRACT_MS     20000
+#define EXTRACT_PAGES  200
 
 /* A file being read. */
 struct reading {
@@ -32,6 +34,7 @@ struct reading {
     const char *state; /* how it ended */
     char *words;       /* state done */
     char *code, *detail;
+    uint64_t extraction; /* its number, 0: none */
 };
 
 /* ---- what is wanted ---- */
@@ -289,38 +292,59 @@ static void read_voice(struct reading *r)
 
 /* ---- documents ---- */
 
-/* Plain text needs no parser: what is no UTF-8 in it is replaced. */
-static void read_text(struct reading *r)
+/* The sections one after the other, each page of a PDF under its number, until enough is there. */
+static void sections_join(const struct extract_result *result, struct buf *out)
 {
-    struct buf bytes, clean;
-
-    buf_init(&bytes, DOCUMENT_LOOK);
-    buf_init(&clean, 4 * DOCUMENT_LOOK);
-    enum err rc = blob_get(jx_str_or(r->file, "sha256", ""), &bytes);
-    if (rc == ERR_OK) {
-        const char *text = buf_str(&bytes);
-        size_t bom = bytes.len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-        utf8_repair(&clean, text + bom, bytes.len - bom);
+    for (size_t i = 0; i < result->count && out->len < READING_WORDS_MAX; i++) {
+        const struct extract_section *section = &result->sections[i];
+        buf_adds(out, i > 0 ? "\n\n" : "");
+        if (section->page > 0) {
+            buf_addf(out, "[page %u]\n", section->page);
+        }
+        buf_adds(out, section->text);
     }
-    const char *words = buf_str(&clean);
-    if (rc != ERR_OK) {
-        settle_failed(r, err_name(rc), "the document cannot be read");
-    } else if (words[strspn(words, " \t\r\n")] == '\0') {
-        settle_failed(r, "NO_TEXT", "the document holds no text");
-    } else {
-        settle_words(r, words, READING_WORDS_MAX);
-    }
-    buf_fini(&clean);
-    buf_fini(&bytes);
 }
 
+static void extracted(const struct extract_result *result, void *arg)
+{
+    struct reading *r = arg;
+    struct buf words;
+
+    job_on_cut(r->job, NULL, NULL);
+    r->extraction = 0;
+    if (!result->ok) {
+        settle_failed(r, "NO_TEXT", result->reason);
+        return;
+    }
+    buf_init(&words, (size_t)64 << 20);
+    sections_join(result, &words);
+    settle_words(r, buf_str(&words), READING_WORDS_MAX);
+    buf_fini(&words);
+}
+
+/* The workers stopped while the child was reading; the job is handed out again after the next start. */
+static void reading_cut(void *arg)
+{
+    struct reading *r = arg;
+
+    extract_cancel(r->extraction);
+    reading_free(r);
+}
+
+/* Has the text taken out by a caged child (extract.h). Tables and Markdown are read as they stand. */
 static void read_document(struct reading *r)
 {
-    if (strncmp(jx_str_or(r->file, "mime_type", ""), "text/", 5) == 0) {
-        read_text(r);
-    } else {
-        settle_failed(r, "TYPE", "documents of this type cannot be read");
-    }
+    static const struct extract_limits limits = {.wall_ms = EXTRACT_MS, .pages = EXTRACT_PAGES};
+    char *path = blob_path(jx_str_or(r->file, "sha256", ""));
+    bool plain = strncmp(jx_str_or(r->file, "mime_type", ""), "text/", 5) == 0;
+    struct extract_request request = {.path = path != NULL ? path : "",
+                                      .mime_type = plain ? "text/plain" : jx_str(r->file, "mime_type"),
+                                      .filename = plain ? NULL : jx_str(r->file, "name"),
+                                      .limits = &limits};
+
+    job_on_cut(r->job, reading_cut, r);
+    r->extraction = extract_start(job_loop(r->job), &request, extracted, r);
+    free(path);
 }
 
 /* ---- the job ---- */

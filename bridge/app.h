@@ -32,7 +32,12 @@ void webhooks_register(struct workers *workers);
 struct job;
 /* windows.c: one look at the windows that are about to end; ends the job. */
 #define WINDOWS_LANE "windows"
+#define ORPHANS_LANE "orphans"
 void windows_run(struct job *job);
+/* orphans.c: the lane of blobs that no record names; and one sweep of them, with the number that went. */
+void orphans_run(struct job *job);
+enum err orphans_sweep(struct store *store, unsigned *removed) MUST_CHECK;
+
 /* sweep.c: retention: the QUEUE_SWEEP handler, which puts itself off until its next run; ensure pushes the one job if no
  * start before has (blocks; before the loops run). */
 void sweep_register(struct workers *workers);

@@ -99,6 +99,10 @@ static void sweep_run(struct job *job, void *arg)
         windows_run(job);
         return;
     }
+    if (strcmp(job_lane(job), ORPHANS_LANE) == 0) {
+        orphans_run(job);
+        return;
+    }
     s.cs = changes_new();
     enum err rc = collect(&s);
     if (rc != ERR_OK) {
@@ -130,7 +134,8 @@ static enum err lane_ensure(struct store *store, const char *lane)
 enum err sweep_ensure(struct store *store)
 {
     enum err rc = lane_ensure(store, LANE);
-    return rc == ERR_OK ? lane_ensure(store, WINDOWS_LANE) : rc;
+    rc = rc == ERR_OK ? lane_ensure(store, WINDOWS_LANE) : rc;
+    return rc == ERR_OK ? lane_ensure(store, ORPHANS_LANE) : rc;
 }
 
 void sweep_register(struct workers *workers)

@@ -200,6 +200,11 @@ enum err blob_get(const char *hex, struct buf *out)
     return rc;
 }
 
+char *blob_path(const char *hex)
+{
+    return is_name(hex) ? path_of(hex) : NULL;
+}
+
 enum err blob_size(const char *hex, size_t *size)
 {
     struct stat info;

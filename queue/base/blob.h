@@ -29,6 +29,8 @@ enum err blob_get(const char *hex, struct buf *out) MUST_CHECK;
 const char *blob_sniff(const void *data, size_t size, const char *declared);
 /* The same for a blob that is there, read as far as it needs to be. */
 const char *blob_type(const char *hex, const char *declared);
+/* Where the bytes lie, whether or not they are there; malloc'ed. NULL if hex is no name. To be read only. */
+char *blob_path(const char *hex);
 /* ERR_NOTFOUND. */
 enum err blob_size(const char *hex, size_t *size) MUST_CHECK;
 

@@ -80,6 +80,8 @@ X(OPT_QUIET_TIME, "agent.quiet_time", "quiet-time", OPTION_TIME, "1s", 0, 60000,
   "wait this long after a customer's last message before answering (bursts get one answer)")
 X(OPT_MODEL_TIME, "agent.model_time", "model-time", OPTION_TIME, "50s", 1000, 55000, true, false,
   "a model server has this long to write an answer, all attempts together; then the fallback answers")
+X(OPT_FILE_TIME, "agent.file_time", "file-time", OPTION_TIME, "40s", 100, 50000, true, false,
+  "an answer waits so long for a voice message to be written down or a document to be read; then a person gets the conversation")
 X(OPT_VISION_MAX, "agent.vision_max", "vision-max", OPTION_SIZE, "4MiB", 1024, 20971520, true, false,
   "larger pictures are not given to a model that sees; a person gets the conversation")
 X(OPT_EVENT_RETRIES, "webhooks.schedule", "webhooks-schedule", OPTION_TEXT,

@@ -1,4 +1,6 @@
 """What customers send besides words: voice is written down, pictures are seen, documents are read, and nothing is guessed."""
+import time
+
 from tests.fakes.model import Error, Raw, Reset, Silence
 from tests.integration.test_media import PNG
 from tests.integration.test_model import ANSWER, QUESTION, ModelCase
@@ -136,6 +138,22 @@ class Voice(ReadingCase):
         self.assertIn("9 in the morning", self.sends(OGG, "audio/ogg", "audio"))
 
 
+class SlowVoice(ReadingCase):
+    options = {"file_time": "1s"}
+
+    def test_a_server_that_does_not_answer_in_time_costs_a_handoff_and_the_words_come_all_the_same(self):
+        self.settings(model={"transcription": self.model.transcription})
+        hold = self.model.hold()
+        self.model.hearing = [Silence(hold, Raw('{"text": "late words"}'))]
+        begun = time.monotonic()
+        self.assertEqual(self.sends(OGG, "audio/ogg", "audio"), HANDED)
+        self.assertLess(time.monotonic() - begun, 10)
+        self.handed("file")
+        hold.release()
+        wait_for(lambda: self.message("audio")["text"] == "late words", "the words, for the person")
+        self.assertEqual((self.model.requests, len(self.graph.sends)), ([], 1))
+
+
 class Vision(ReadingCase):
     agent_model = {"vision": True}
 
@@ -176,7 +194,41 @@ class Vision(ReadingCase):
         wait_for(lambda: self.conversation()["status"] == "handoff", "a person")
 
 
+def pdf(*pages):
+    """A PDF with a line of text on each page."""
+    kids = " ".join(f"{4 + 2 * i} 0 R" for i in range(len(pages)))
+    parts = ["<< /Type /Catalog /Pages 2 0 R >>", f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>",
+             "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"]
+    for i, text in enumerate(pages):
+        stream = f"BT /F1 12 Tf 72 700 Td ({text}) Tj ET"
+        parts.append(f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Resources << /Font << /F1 3 0 R >> >> /Contents {5 + 2 * i} 0 R >>")
+        parts.append(f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream")
+    out, places = b"%PDF-1.4\n", []
+    for i, part in enumerate(parts):
+        places.append(len(out))
+        out += f"{i + 1} 0 obj\n{part}\nendobj\n".encode()
+    table = f"xref\n0 {len(parts) + 1}\n0000000000 65535 f \n" + "".join(f"{at:010d} 00000 n \n" for at in places)
+    return out + f"{table}trailer\n<< /Size {len(parts) + 1} /Root 1 0 R >>\nstartxref\n{len(out)}\n%%EOF\n".encode()
+
+
 class Documents(ReadingCase):
+    def test_a_pdf_is_read_page_by_page(self):
+        self.model.says("Two cakes.")
+        data = pdf("Order of two cakes", "To be fetched on Friday")
+        self.assertEqual(self.sends(data, "application/pdf", "document", filename="order.pdf", caption="How many cakes?"), "Two cakes.")
+        last = self.model.requests[0].last
+        block = last[last.index("<<file "):last.rindex("<<customer ")]
+        for word in ("order.pdf", "[page 1]", "Order of two cakes", "[page 2]", "To be fetched on Friday"):
+            self.assertIn(word, block)
+        self.assertNotIn("cakes", self.daemon.log_text())
+
+    def test_a_pdf_that_is_none_goes_to_a_person_with_the_reason(self):
+        self.assertEqual(self.sends(b"%PDF-1.4 and nothing", "application/pdf", "document", filename="a.pdf"), HANDED)
+        self.handed("file")
+        reading = self.info("document")["reading"]
+        self.assertEqual((reading["state"], reading["code"]), ("failed", "NO_TEXT"))
+        self.assertTrue(reading["detail"])
+
     def test_texts_are_read_as_material(self):
         self.model.says("Two cakes.")
         for kind, name in (("text/plain", "order.txt"), ("text/csv", "order.csv"), ("text/markdown", "order.md")):
