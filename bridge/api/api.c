@@ -6,6 +6,7 @@
 
 #include "bridge/api/auth.h"
 #include "bridge/api/call.h"
+#include "bridge/api/deprecation.h"
 #include "bridge/api/figures.h"
 #include "bridge/api/idempotency.h"
 #include "bridge/api/reply.h"
@@ -22,6 +23,19 @@
 
 /* The one API of the process. */
 static struct api the_api;
+
+/* Tells a caller of a route that will go when that is. */
+static void tell_deprecation(struct call *c)
+{
+    char since[DEPRECATION_TEXT_SIZE], until[DEPRECATION_TEXT_SIZE];
+    const struct deprecation *row = c->route != NULL ? deprecation_of(c->route) : NULL;
+    if (row != NULL) {
+        deprecation_headers(row, since, until);
+        http_reply_header(c->req, "Deprecation", since);
+        http_reply_header(c->req, "Sunset", until);
+        http_reply_header(c->req, "Link", "</docs/>; rel=\"deprecation\"; type=\"text/html\"");
+    }
+}
 
 /* The call of a request whose head is there. */
 static struct call *call_begin(struct http_request *req, struct api *api)
@@ -41,6 +55,7 @@ static struct call *call_begin(struct http_request *req, struct api *api)
         c->route = NULL; /* administration does not exist for the network */
         c->match.any = NULL;
     }
+    tell_deprecation(c);
     buf_init(&c->why, CALL_WHY_MAX);
     http_set_context(req, c);
     return c;

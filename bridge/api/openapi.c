@@ -7,6 +7,7 @@
 
 #include "bridge/api/answer.h"
 #include "bridge/api/call.h"
+#include "bridge/api/deprecation.h"
 #include "queue/events.h"
 
 /* The path of a row on a surface, without a slash at its end. */
@@ -124,6 +125,10 @@ static json_t *good_answer(const struct route *route, const struct answer_row *a
     for (unsigned i = 0; i < sizeof(limits) / sizeof(limits[0]) && route->scope[0] != '\0'; i++) {
         jx_set(headers, limits[i], openapi_reference("headers", limits[i]));
     }
+    if (deprecation_of(route) != NULL) {
+        jx_set(headers, "Deprecation", openapi_reference("headers", "Deprecation"));
+        jx_set(headers, "Sunset", openapi_reference("headers", "Sunset"));
+    }
     jx_set(out, "headers", headers);
     if (content != NULL) {
         jx_set(out, "content", content);
@@ -163,6 +168,20 @@ static json_t *upload_body(void)
                      "string", "application/octet-stream", "schema");
 }
 
+/* What the operation does; of one that will go: until when, and what to use instead. */
+static void add_description(json_t *out, const struct route *route)
+{
+    const struct deprecation *row = deprecation_of(route);
+    if (row == NULL) {
+        jx_set_str(out, "description", route->text);
+        return;
+    }
+    jx_set(out, "description",
+           json_sprintf("%s. Deprecated since %s, answers until %s at least; use %s.", route->text, row->since,
+                        row->until, row->instead));
+    jx_set_bool(out, "deprecated", true);
+}
+
 /* One operation. */
 static json_t *operation(const struct route *route, const struct surface *surface)
 {
@@ -172,7 +191,7 @@ static json_t *operation(const struct route *route, const struct surface *surfac
     operation_id(route, surface, &name);
     jx_set_str(out, "operationId", buf_str(&name));
     jx_set_str(out, "summary", route->text);
-    jx_set_str(out, "description", route->text);
+    add_description(out, route);
     jx_push(tags, tag_of(route));
     jx_set(out, "tags", tags);
     json_t *parameters = parameters_of(route, surface);

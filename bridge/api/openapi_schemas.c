@@ -234,6 +234,8 @@ static json_t *all_headers(void)
         {"X-RateLimit-Remaining", "integer", "Requests left in this window"},
         {"X-RateLimit-Reset", "integer", "Unix second at which the window ends"},
         {"Retry-After", "integer", "Seconds to wait"},
+        {"Deprecation", "string", "Since when the operation is deprecated (RFC 9745)"},
+        {"Sunset", "string", "When the operation may be gone (RFC 8594)"},
     };
     json_t *out = json_object();
     for (unsigned i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {

@@ -71,6 +71,7 @@ ROUTE("DELETE", "/conversations/{conversation}/", ON_BOTH, "admin", BODY_NONE, S
 ROUTE("GET", "/conversations/{conversation}/messages/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, conversations_messages, "List a conversation's messages, oldest first")
 ROUTE("POST", "/conversations/{conversation}/messages/", ON_BOTH, "messages", BODY_JSON, SCHEMA_HUMAN, RATE_MESSAGE, conversations_write, "Write to the customer as a person")
 ROUTE("POST", "/conversations/{conversation}/handoff/", ON_BOTH, "messages", BODY_JSON, SCHEMA_HANDOFF, RATE_REQUEST, conversations_handoff, "Hand a conversation to a person")
+ROUTE("POST", "/conversations/{conversation}/escalate/", ON_BOTH, "messages", BODY_JSON, SCHEMA_HANDOFF, RATE_REQUEST, conversations_handoff, "Hand a conversation to a person, by the step's other name")
 ROUTE("POST", "/conversations/{conversation}/join/", ON_BOTH, "messages", BODY_JSON, SCHEMA_JOIN, RATE_REQUEST, conversations_join, "A person joins a conversation")
 ROUTE("POST", "/conversations/{conversation}/resolve/", ON_BOTH, "messages", BODY_JSON, SCHEMA_RESOLVE, RATE_REQUEST, conversations_resolve, "A person is done with a conversation")
 ROUTE("POST", "/conversations/{conversation}/feedback/", ON_BOTH, "messages", BODY_JSON, SCHEMA_FEEDBACK, RATE_REQUEST, conversations_feedback, "Note what a customer thinks of an answer")

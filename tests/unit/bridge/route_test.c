@@ -10,7 +10,9 @@
 
 #include <cmocka.h>
 
+#include "bridge/api/deprecation.h"
 #include "bridge/api/route.h"
+#include "queue/base/clock.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -117,9 +119,49 @@ static void every_row_is_reachable(void **state)
     }
 }
 
+static void deprecations_name_rows_and_last_a_year(void **state)
+{
+    int64_t since_ms, until_ms;
+    bool date_only;
+    (void)state;
+    for (unsigned d = 0; d < deprecation_count; d++) {
+        unsigned rows = 0;
+        for (unsigned i = 0; i < route_count; i++) {
+            rows += deprecation_of(&routes[i]) == &deprecations[d];
+        }
+        assert_int_equal(rows, 1);
+        assert_true(clock_parse(deprecations[d].since, &since_ms, &date_only));
+        assert_true(clock_parse(deprecations[d].until, &until_ms, &date_only));
+        assert_true(until_ms - since_ms >= (int64_t)365 * 24 * 3600 * 1000);
+    }
+}
+
+static void deprecation_in_headers(void **state)
+{
+    static const struct {
+        const char *since, *until, *want_since, *want_until;
+    } cases[] = {
+        {"2023-07-01", "2018-12-31", "@1688169600", "Mon, 31 Dec 2018 00:00:00 GMT"},
+        {"2026-11-01", "2028-02-29", "@1793491200", "Tue, 29 Feb 2028 00:00:00 GMT"},
+        {"1970-01-01", "2000-01-01", "@0", "Sat, 01 Jan 2000 00:00:00 GMT"},
+    };
+    char since[DEPRECATION_TEXT_SIZE], until[DEPRECATION_TEXT_SIZE];
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct deprecation row = {.since = cases[i].since, .until = cases[i].until};
+        deprecation_headers(&row, since, until);
+        assert_string_equal(since, cases[i].want_since);
+        assert_string_equal(until, cases[i].want_until);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(matching), cmocka_unit_test(parameters_come_in_order),
-                                       cmocka_unit_test(allow), cmocka_unit_test(every_row_is_reachable)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(matching),
+                                       cmocka_unit_test(deprecations_name_rows_and_last_a_year),
+                                       cmocka_unit_test(deprecation_in_headers),
+                                       cmocka_unit_test(parameters_come_in_order),
+                                       cmocka_unit_test(allow),
+                                       cmocka_unit_test(every_row_is_reachable)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
