@@ -30,7 +30,7 @@ MESSAGES = [
     ("text forwarded often", {"type": "text", "text": {"body": "look"}, "context": {"frequently_forwarded": True}},
      {"type": "text", "text": "look", "turn": True, "content": {"forwarded": True}}),
     ("text about a product", {"type": "text", "text": {"body": "is it red?"}, "context": {**QUOTED, "referred_product": {"catalog_id": "1", "product_retailer_id": "sku"}}},
-     {"type": "text", "text": "is it red?", "turn": True, "content": {"referred_product": {"catalog_id": "1", "product_retailer_id": "sku"}}}),
+     {"type": "text", "text": "is it red?", "turn": True, "reply_to": "wamid.EARLIER", "content": {"referred_product": {"catalog_id": "1", "product_retailer_id": "sku"}}}),
     ("text from an advertisement", {"type": "text", "text": {"body": "about the ad"}, "referral": REFERRAL},
      {"type": "text", "text": "about the ad", "turn": True, "content": {"referral": REFERRAL}}),
     ("text from an advertisement in a status", {"type": "text", "text": {"body": "about it"}, "referral": {k: v for k, v in REFERRAL.items() if k != "ctwa_clid"}},
