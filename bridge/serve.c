@@ -23,6 +23,7 @@
 #include "bridge/http/http.h"
 #include "channels/channel.h"
 #include "kb/kb.h"
+#include "kb/source/source.h"
 #include "queue/base/blob.h"
 #include "queue/base/clock.h"
 #include "queue/base/crypto.h"
@@ -140,6 +141,7 @@ static int open_workers(struct app *app)
     channels_register(app->workers);
     agent_register(app->workers, app->kb);
     webhooks_register(app->workers);
+    source_register(app->workers);
     sweep_register(app->workers);
     enum err rc = sweep_ensure(app->store);
     if (rc != ERR_OK) {

@@ -6,6 +6,7 @@
 
 #include "bridge/api/call.h"
 #include "bridge/api/list.h"
+#include "bridge/api/sources.h"
 #include "channels/channel.h"
 
 #define DELETE_READ 1000
@@ -131,6 +132,8 @@ static bool delete_all(struct call *c, enum kind kind, enum index_id index, cons
         for (size_t i = 0; i < page.count; i++) {
             if (kind == KIND_CHANNEL) {
                 channel_delete(call_changes(c), c->part, page.rows[i].id, page.rows[i].rev);
+            } else if (kind == KIND_DOCUMENT) {
+                source_delete(call_changes(c), c->part, page.rows[i].body);
             } else {
                 changes_delete(call_changes(c), kind, c->part, page.rows[i].id);
             }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kb/kb.h"
+#include "kb/source/source.h"
 #include "queue/base/clock.h"
 #include "queue/base/crypto.h"
 #include "queue/base/id.h"
@@ -12,8 +13,8 @@
 
 #define GUARD_MAX 140
 
-static const char *const fields[] = {"title",       "content",  "doc_type", "phrasings",
-                                     "external_id", "metadata", "enabled"};
+static const char *const fields[] = {"title",       "content",  "doc_type", "phrasings", "external_id", "metadata",
+                                     "enabled",     "url",      "file_id",  "schedule",  "max_pages",   "max_depth"};
 
 /* Names the field. */
 static enum err refuse(const char **field, struct buf *why, const char *name, const char *reason)
@@ -38,9 +39,15 @@ enum err document_take(json_t *doc, const json_t *body, const char **field, stru
         jx_set_str(doc, "doc_type", "text");
     }
     if (!kb_doc_type_known(jx_str(doc, "doc_type"))) {
-        return refuse(field, why, "doc_type", "is none of the types taken now: text, markdown, faq");
+        return refuse(field, why, "doc_type", "must be one of text, faq, markdown, html, url, sitemap, file, feed");
     }
-    if (content[strspn(content, " \t\r\n")] == '\0') {
+    bool source = kb_doc_type_source(jx_str(doc, "doc_type"));
+    const char *fault = "";
+    if (source && source_check(doc, field, &fault) != ERR_OK) {
+        buf_adds(why, fault);
+        return ERR_INVALID;
+    }
+    if (!source && content[strspn(content, " \t\r\n")] == '\0') {
         return refuse(field, why, "content", "must hold some text");
     }
     const char *title = jx_str_or(doc, "title", "");
@@ -139,7 +146,8 @@ void document_event(struct changes *cs, struct snapshot *snap, const char *part,
 
 bool document_same(const json_t *doc, const json_t *other)
 {
-    static const char *const compared[] = {"hash", "metadata", "enabled", "external_id"};
+    static const char *const compared[] = {"hash",     "metadata",  "enabled",  "external_id",
+                                           "schedule", "max_pages", "max_depth"};
     for (unsigned i = 0; i < sizeof(compared) / sizeof(compared[0]); i++) {
         const json_t *a = json_object_get(doc, compared[i]), *b = json_object_get(other, compared[i]);
         if (a == NULL || b == NULL ? a != b : !json_equal(a, b)) {
@@ -152,7 +160,10 @@ bool document_same(const json_t *doc, const json_t *other)
 json_t *document_public(const json_t *doc)
 {
     json_t *out = json_copy((json_t *)doc);
-    json_object_del(out, "hash");
+    static const char *const inner[] = {"hash", "run", "tick", "etag", "last_modified"};
+    for (unsigned i = 0; i < sizeof(inner) / sizeof(inner[0]); i++) {
+        json_object_del(out, inner[i]);
+    }
     return out;
 }
 

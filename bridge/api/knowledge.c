@@ -9,6 +9,8 @@
 #include "bridge/api/documents.h"
 #include "bridge/api/knowledge.h"
 #include "bridge/api/list.h"
+#include "bridge/api/sources.h"
+#include "kb/source/page.h"
 
 #define SEARCH_LIMIT    5
 #define COLLECTIONS_MAX 128
@@ -60,6 +62,14 @@ static bool external_free(struct call *c, const json_t *doc)
     return same;
 }
 
+/* knowledge.synced for a document that is ready at once; a source tells of itself when it was read. */
+static void written_event(struct call *c, const json_t *doc)
+{
+    if (!kb_doc_type_source(jx_str(doc, "doc_type"))) {
+        document_event(call_changes(c), c->snap, c->part, jx_str(doc, "agent_id"), 1, doc);
+    }
+}
+
 void knowledge_create(struct call *c)
 {
     const char *field = NULL;
@@ -69,17 +79,19 @@ void knowledge_create(struct call *c)
     }
     json_t *doc = call_keep(c, document_blank(jx_str_or(agent, "collection_id", ""), jx_str(agent, "id")));
     enum err rc = document_take(doc, c->body, &field, &c->why);
+    if (rc == ERR_OK) {
+        rc = source_settle(call_changes(c), c->snap, c->part, NULL, doc, &field, &c->why);
+    }
     if (rc != ERR_OK) {
         call_refuse(c, rc, field, buf_str(&c->why));
     } else if (external_free(c, doc)) {
         document_add(call_changes(c), c->snap, c->part, doc);
-        document_event(call_changes(c), c->snap, c->part, jx_str(agent, "id"), 1, doc);
+        written_event(c, doc);
         call_commit_then(c, 201, document_public(doc), knowledge_committed);
     }
 }
 
-/* The document that the path names, if it is this agent's own. NULL: 404. */
-static json_t *find(struct call *c, uint64_t *rev)
+json_t *knowledge_find(struct call *c, uint64_t *rev)
 {
     json_t *agent = call_agent(c, NULL);
     json_t *doc = agent != NULL ? call_find(c, KIND_DOCUMENT, call_param(c, "document"), rev) : NULL;
@@ -93,7 +105,7 @@ static json_t *find(struct call *c, uint64_t *rev)
 
 void knowledge_show(struct call *c)
 {
-    json_t *doc = find(c, NULL);
+    json_t *doc = knowledge_find(c, NULL);
     if (doc != NULL) {
         call_reply(c, 200, document_public(doc));
     }
@@ -102,7 +114,8 @@ void knowledge_show(struct call *c)
 /* PUT replaces: what the body does not name is unset. */
 static void clear_fields(json_t *doc)
 {
-    static const char *const cleared[] = {"content", "doc_type", "phrasings", "external_id", "enabled"};
+    static const char *const cleared[] = {"content", "doc_type", "phrasings", "external_id", "enabled",
+                                          "url",     "file_id",  "schedule",  "max_pages",   "max_depth"};
     for (unsigned i = 0; i < sizeof(cleared) / sizeof(cleared[0]); i++) {
         json_object_del(doc, cleared[i]);
     }
@@ -113,19 +126,23 @@ void knowledge_change(struct call *c)
 {
     uint64_t rev;
     const char *field = NULL;
-    json_t *doc = find(c, &rev);
+    json_t *doc = knowledge_find(c, &rev);
     if (doc == NULL) {
         return;
     }
+    json_t *before = call_keep(c, json_copy(doc));
     if (strcmp(c->route->method, "PUT") == 0) {
         clear_fields(doc);
     }
     enum err rc = document_take(doc, c->body, &field, &c->why);
+    if (rc == ERR_OK) {
+        rc = source_settle(call_changes(c), c->snap, c->part, before, doc, &field, &c->why);
+    }
     if (rc != ERR_OK) {
         call_refuse(c, rc, field, buf_str(&c->why));
     } else if (external_free(c, doc)) {
         document_put(call_changes(c), c->part, doc, rev);
-        document_event(call_changes(c), c->snap, c->part, jx_str(doc, "agent_id"), 1, doc);
+        written_event(c, doc);
         call_commit_then(c, 200, document_public(doc), knowledge_committed);
     }
 }
@@ -133,37 +150,63 @@ void knowledge_change(struct call *c)
 void knowledge_delete(struct call *c)
 {
     uint64_t rev;
-    json_t *doc = find(c, &rev);
+    json_t *doc = knowledge_find(c, &rev);
     if (doc != NULL) {
         changes_expect(call_changes(c), KIND_DOCUMENT, c->part, jx_str(doc, "id"), rev);
-        changes_delete(call_changes(c), KIND_DOCUMENT, c->part, jx_str(doc, "id"));
+        source_delete(call_changes(c), c->part, doc);
         call_commit_then(c, 204, NULL, knowledge_committed);
     }
 }
 
-void knowledge_chunks(struct call *c)
+/* Adds the passages of a document, or of a page as the index sees it. False: the call has ended. */
+static bool add_chunks(struct call *c, const json_t *doc, json_t *rows)
 {
     struct kb_chunk *chunks;
     size_t count;
-    json_t *doc = find(c, NULL);
-    if (doc == NULL) {
-        return;
-    }
     enum err rc = kb_document_chunks(doc, c->arena, &chunks, &count);
+
     if (rc != ERR_OK) {
         call_refuse(c, rc, NULL, "");
-        return;
+        return false;
     }
-    json_t *rows = call_keep(c, json_array());
     for (size_t i = 0; i < count; i++) {
         json_t *row = json_object();
         jx_set_str(row, "id", chunks[i].id);
         jx_set_str(row, "document_id", chunks[i].document_id);
         jx_set_str(row, "title", chunks[i].title);
         jx_set_str(row, "text", chunks[i].text);
-        jx_set_int(row, "ordinal", chunks[i].ordinal);
+        jx_set_int(row, "ordinal", (int64_t)json_array_size(rows));
         jx_set_int(row, "tokens", chunks[i].tokens);
         jx_push(rows, row);
+    }
+    return true;
+}
+
+void knowledge_chunks(struct call *c)
+{
+    json_t *pages = NULL, *page;
+    size_t i;
+    json_t *doc = knowledge_find(c, NULL);
+    if (doc == NULL) {
+        return;
+    }
+    json_t *rows = call_keep(c, json_array());
+    if (!kb_doc_type_source(jx_str(doc, "doc_type"))) {
+        if (add_chunks(c, doc, rows)) {
+            list_reply_array(c, rows);
+        }
+        return;
+    }
+    enum err rc = pages_load(c->snap, c->part, jx_str_or(doc, "id", ""), &pages);
+    call_keep(c, pages);
+    if (rc != ERR_OK) {
+        call_refuse(c, rc, NULL, "");
+        return;
+    }
+    json_array_foreach (pages, i, page) {
+        if (!add_chunks(c, call_keep(c, kb_page_document(page, doc)), rows)) {
+            return;
+        }
     }
     list_reply_array(c, rows);
 }

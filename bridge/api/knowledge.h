@@ -7,4 +7,7 @@
 /* For call_commit_then: answers when search sees the changes. */
 void knowledge_committed(struct call *c, uint64_t rev);
 
+/* The document that the path names, if it is this agent's own. NULL: the call has ended with 404. */
+json_t *knowledge_find(struct call *c, uint64_t *rev);
+
 #endif

@@ -6,6 +6,7 @@
 #include "bridge/api/documents.h"
 #include "bridge/api/knowledge.h"
 #include "bridge/api/schema.h"
+#include "bridge/api/sources.h"
 
 enum outcome { CREATED, UPDATED, UNCHANGED, FAILED, OUTCOMES };
 static const char *const outcome_names[OUTCOMES] = {"created", "updated", "unchanged", "failed"};
@@ -96,7 +97,11 @@ static void take(struct bulk *bulk, const json_t *given)
                     : document_blank(jx_str_or(bulk->agent, "collection_id", ""), jx_str(bulk->agent, "id"));
     call_keep(bulk->c, doc);
     buf_init(&why, 512);
-    if (document_take(doc, given, &field, &why) != ERR_OK) {
+    enum err rc = document_take(doc, given, &field, &why);
+    if (rc == ERR_OK) {
+        rc = source_settle(call_changes(bulk->c), bulk->c->snap, bulk->c->part, old, doc, &field, &why);
+    }
+    if (rc != ERR_OK) {
         note_failed(bulk, given, field, buf_str(&why));
     } else {
         write(bulk, old, doc, rev, given);
@@ -145,7 +150,7 @@ static bool drop(struct call *c, const json_t *agent, const char *id, const char
     bool ours = rc == ERR_OK && strcmp(jx_str_or(doc, "collection_id", ""), collection) == 0;
     if (ours) {
         changes_expect(call_changes(c), KIND_DOCUMENT, c->part, jx_str(doc, "id"), rev);
-        changes_delete(call_changes(c), KIND_DOCUMENT, c->part, jx_str(doc, "id"));
+        source_delete(call_changes(c), c->part, doc);
     }
     json_decref(doc);
     return ours;

@@ -47,6 +47,8 @@ ROUTE("PUT", "/agents/{agent}/knowledge/{document}/", ON_BOTH, "knowledge", BODY
 ROUTE("PATCH", "/agents/{agent}/knowledge/{document}/", ON_BOTH, "knowledge", BODY_BULK, SCHEMA_DOCUMENT, RATE_KNOWLEDGE, knowledge_change, "Change fields of a document")
 ROUTE("DELETE", "/agents/{agent}/knowledge/{document}/", ON_BOTH, "knowledge", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, knowledge_delete, "Remove a document")
 ROUTE("GET", "/agents/{agent}/knowledge/{document}/chunks/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, knowledge_chunks, "Show the passages a document was cut into")
+ROUTE("GET", "/agents/{agent}/knowledge/{document}/pages/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, knowledge_pages, "List the pages that were read of a source")
+ROUTE("POST", "/agents/{agent}/knowledge/{document}/sync/", ON_BOTH, "knowledge", BODY_JSON, SCHEMA_EMPTY, RATE_KNOWLEDGE, knowledge_sync, "Read a source again now")
 ROUTE("GET", "/knowledge/", ON_V1, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, knowledge_list, "List knowledge sources")
 ROUTE("POST", "/knowledge/", ON_V1, "knowledge", BODY_BULK, SCHEMA_DOCUMENT, RATE_KNOWLEDGE, knowledge_create, "Add a knowledge source")
 ROUTE("POST", "/knowledge/search/", ON_V1, "read", BODY_JSON, SCHEMA_SEARCH, RATE_REQUEST, knowledge_search, "Search the knowledge")
@@ -55,6 +57,8 @@ ROUTE("DELETE", "/knowledge/bulk/", ON_V1, "knowledge", BODY_JSON, SCHEMA_DOCUME
 ROUTE("GET", "/knowledge/{document}/", ON_V1, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, knowledge_show, "Show a knowledge source")
 ROUTE("PATCH", "/knowledge/{document}/", ON_V1, "knowledge", BODY_BULK, SCHEMA_DOCUMENT, RATE_KNOWLEDGE, knowledge_change, "Change a source: also enable and disable")
 ROUTE("DELETE", "/knowledge/{document}/", ON_V1, "knowledge", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, knowledge_delete, "Remove a knowledge source")
+ROUTE("GET", "/knowledge/{document}/pages/", ON_V1, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, knowledge_pages, "List the pages of a source")
+ROUTE("POST", "/knowledge/{document}/sync/", ON_V1, "knowledge", BODY_JSON, SCHEMA_EMPTY, RATE_KNOWLEDGE, knowledge_sync, "Read a source again now")
 ROUTE("GET", "/knowledge/{document}/chunks/", ON_V1, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, knowledge_chunks, "Show the passages of a source")
 
 ROUTE("POST", "/agents/{agent}/messages/", ON_BOTH, "messages", BODY_JSON, SCHEMA_SEND, RATE_MESSAGE, messages_send, "Send a message to a contact")

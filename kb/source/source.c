@@ -1,0 +1,500 @@
+/* source.c: one job reads one source.
+ *
+ * Steps: read the record (gone: remove its pages; another run: nothing to do), mark it processing, get the
+ * text (fetch, extract), then one change-set: pages that changed, the record's state, the event, the end of
+ * the job. A change of the record meanwhile is a conflict of that change-set: the record is read again, and
+ * if the run is still ours only what we set is set. A crash anywhere repeats the reading. At most RUNNING_MAX
+ * sources are read at a time in a process; others wait without holding a worker.
+ *
+ * A schedule is a job of its own lane: when it comes due it asks for a reading and plans the next one. Its
+ * "tick" tells whether the schedule it belongs to is still in force. */
+#include "kb/source/source.h"
+
+#include <ctype.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kb/kb.h"
+#include "kb/source/page.h"
+#include "kb/source/work.h"
+#include "queue/base/blob.h"
+#include "queue/base/clock.h"
+#include "queue/base/log.h"
+#include "queue/events.h"
+
+#define RUNNING_MAX 8
+#define WAIT_MS     300
+#define LEAST_MS    (60 * 1000) /* between scheduled readings */
+#define MOST_MS     (366LL * 86400 * 1000)
+#define PURGE_ROWS  5000
+
+static atomic_uint running;
+static int64_t (*cron_next)(const char *, const char *, int64_t);
+
+void source_cron(int64_t (*next)(const char *cron, const char *zone, int64_t at_ms))
+{
+    cron_next = next;
+}
+
+/* ---- what the API asks for ---- */
+
+int64_t source_next_ms(const char *schedule, int64_t now_ms)
+{
+    static const struct {
+        char unit;
+        int64_t ms;
+    } UNITS[] = {{'m', 60000}, {'h', 3600000}, {'d', 86400000}};
+    char *end = NULL;
+    long long count = isdigit((unsigned char)schedule[0]) ? strtoll(schedule, &end, 10) : 0;
+
+    for (size_t i = 0; count > 0 && i < sizeof UNITS / sizeof *UNITS; i++) {
+        if (end[0] == UNITS[i].unit && end[1] == '\0' && count < MOST_MS / UNITS[i].ms) {
+            int64_t ms = count * UNITS[i].ms;
+            return ms < LEAST_MS ? -1 : ms;
+        }
+    }
+    int64_t at = cron_next != NULL ? cron_next(schedule, "UTC", now_ms) : -1;
+    return at > now_ms ? (at - now_ms < LEAST_MS ? LEAST_MS : at - now_ms) : -1;
+}
+
+enum err source_check(const json_t *doc, const char **field, const char **why)
+{
+    const char *type = jx_str_or(doc, "doc_type", "");
+    bool url = jx_str(doc, "url") != NULL, file = jx_str(doc, "file_id") != NULL;
+    bool content = jx_str_or(doc, "content", "")[0] != '\0';
+    const char *schedule = jx_str(doc, "schedule");
+
+    *field = NULL;
+    if (strcmp(type, "file") == 0 && !file) {
+        *field = "file_id";
+        *why = "is required for this type";
+    } else if ((strcmp(type, "url") == 0 || strcmp(type, "sitemap") == 0) && !url) {
+        *field = "url";
+        *why = "is required for this type";
+    } else if (strcmp(type, "html") == 0 && !url && !content) {
+        *field = "content";
+        *why = "or url is required for this type";
+    } else if (strcmp(type, "feed") == 0 && !url && !file && !content) {
+        *field = "url";
+        *why = "or file_id or content is required for this type";
+    } else if (schedule != NULL && !url) {
+        *field = "schedule";
+        *why = "needs a url";
+    } else if (schedule != NULL && source_next_ms(schedule, clock_wall_ms()) < 0) {
+        *field = "schedule";
+        *why = "must be an interval such as 30m, 24h or 7d, or five cron fields";
+    }
+    return *field != NULL ? ERR_INVALID : ERR_OK;
+}
+
+void source_queue(struct changes *cs, const char *part, json_t *doc)
+{
+    json_t *payload = json_object();
+
+    jx_set_int(doc, "run", jx_int(doc, "run", 0) + 1);
+    jx_set_str(doc, "status", "queued");
+    json_object_del(doc, "reason");
+    jx_set_str(payload, "document_id", jx_str(doc, "id"));
+    jx_set_int(payload, "run", jx_int(doc, "run", 0));
+    changes_push(cs, QUEUE_SOURCE, part, jx_str(doc, "id"), 0, payload);
+    json_decref(payload);
+}
+
+/* Plans the next reading by time; a schedule that never comes plans none. */
+static void tick_push(struct changes *cs, const char *part, const json_t *doc)
+{
+    int64_t wait = source_next_ms(jx_str_or(doc, "schedule", ""), clock_wall_ms());
+    json_t *payload = json_object();
+    char lane[JOB_LANE_MAX];
+
+    if (wait > 0) {
+        snprintf(lane, sizeof lane, "%.80s/schedule/%lld", jx_str(doc, "id"),
+                 (long long)jx_int(doc, "tick", 0));
+        jx_set_str(payload, "document_id", jx_str(doc, "id"));
+        jx_set_int(payload, "tick", jx_int(doc, "tick", 0));
+        changes_push(cs, QUEUE_SOURCE, part, lane, wait, payload);
+    }
+    json_decref(payload);
+}
+
+void source_schedule(struct changes *cs, const char *part, json_t *doc)
+{
+    jx_set_int(doc, "tick", jx_int(doc, "tick", 0) + 1);
+    tick_push(cs, part, doc);
+}
+
+void source_drop(struct changes *cs, const char *part, const char *document_id)
+{
+    json_t *payload = json_object();
+
+    jx_set_str(payload, "document_id", document_id);
+    changes_push(cs, QUEUE_SOURCE, part, document_id, 0, payload);
+    json_decref(payload);
+}
+
+/* ---- work ---- */
+
+static void work_free(struct work *w)
+{
+    atomic_fetch_sub(&running, 1);
+    extract_cancel(w->extraction);
+    loop_cancel(w->timer);
+    web_fini(&w->web);
+    json_decref(w->doc);
+    json_decref(w->old);
+    json_decref(w->pages);
+    json_decref(w->frontier);
+    json_decref(w->seen);
+    json_decref(w->notes);
+    free(w->reason);
+    free(w);
+}
+
+static void work_cut(void *arg)
+{
+    work_free(arg);
+}
+
+static void finish(struct work *w);
+
+static void finished(enum err rc, uint64_t rev, void *arg)
+{
+    struct work *w = arg;
+
+    (void)rev;
+    if (rc == ERR_CONFLICT || rc == ERR_SEEN) {
+        finish(w);
+        return;
+    }
+    work_free(w);
+}
+
+/* Reads the record anew. ERR_NOTFOUND also when it is another run's. */
+static enum err record_read(struct work *w, struct snapshot *snap)
+{
+    json_t *doc = NULL;
+    enum err rc = snapshot_get(snap, KIND_DOCUMENT, job_partition(w->job),
+                               jx_str_or(job_payload(w->job), "document_id", "-"), &doc, &w->rev);
+
+    json_decref(w->doc);
+    w->doc = doc;
+    return rc;
+}
+
+/* The record's state and the event of this reading. */
+static void outcome_write(struct work *w, struct changes *cs, struct snapshot *snap, unsigned changed)
+{
+    const char *part = job_partition(w->job), *id = jx_str_or(w->doc, "id", "");
+    struct event_about about = {.agent_id = jx_str(w->doc, "agent_id")};
+    json_t *data = json_object(), *sync = json_object();
+    bool good = w->reason == NULL;
+
+    jx_set_str(w->doc, "status", good ? "ready" : "failed");
+    jx_set_time(w->doc, "updated_at", clock_wall_ms());
+    if (good) {
+        json_object_del(w->doc, "reason");
+        jx_set_time(w->doc, "synced_at", clock_wall_ms());
+        if (w->notes != NULL) {
+            json_object_del(w->doc, "etag");
+            json_object_del(w->doc, "last_modified");
+            json_object_update(w->doc, w->notes);
+        }
+        if (!w->unchanged) {
+            jx_set_int(w->doc, "pages", (int64_t)json_array_size(w->pages));
+            jx_set_int(w->doc, "size", (int64_t)pages_size(w->pages));
+        }
+    } else {
+        jx_set_str(w->doc, "reason", w->reason);
+    }
+    changes_expect(cs, KIND_DOCUMENT, part, id, w->rev);
+    changes_put(cs, KIND_DOCUMENT, part, id, w->doc);
+    jx_set_int(sync, "documents", 1);
+    jx_set_str(sync, "document_id", id);
+    jx_set(data, "sync", sync);
+    event_append(cs, snap, part, good ? "knowledge.synced" : "knowledge.failed", &about, data, NULL);
+    log_info("source.read", "document=%s ok=%d pages=%zu changed=%u", id, good, json_array_size(w->pages),
+             changed);
+    json_decref(data);
+}
+
+/* Commits what the reading brought. */
+static void finish(struct work *w)
+{
+    struct snapshot *snap = NULL;
+    struct changes *cs = changes_new();
+    unsigned changed = 0;
+    enum err rc = snapshot_open(job_store(w->job), &snap);
+
+    if (rc == ERR_OK) {
+        rc = record_read(w, snap);
+    }
+    if (rc == ERR_OK && jx_int(w->doc, "run", 0) == jx_int(job_payload(w->job), "run", -1)) {
+        if (w->reason == NULL && !w->unchanged) {
+            pages_write(cs, job_partition(w->job), jx_str_or(w->doc, "id", ""), w->old, w->pages, &changed);
+        }
+        outcome_write(w, cs, snap, changed);
+    }
+    snapshot_close(snap);
+    if (rc == ERR_OK || rc == ERR_NOTFOUND) {
+        changes_ack(cs, w->job);
+    } else {
+        changes_fail(cs, w->job, err_name(rc));
+    }
+    job_finish(w->job, cs, finished, w);
+}
+
+void work_done(struct work *w)
+{
+    if (w->reason == NULL && !w->unchanged && json_array_size(w->pages) == 0) {
+        work_fail(w, "Nothing with text was found there.");
+    } else if (w->reason == NULL &&
+               (json_array_size(w->pages) > PAGES_MAX || pages_size(w->pages) > PAGES_BYTES_MAX)) {
+        work_fail(w, "The source holds more text than one source may have; split it.");
+    } else {
+        finish(w);
+    }
+}
+
+void work_fail(struct work *w, const char *reason)
+{
+    free(w->reason);
+    w->reason = xstrdup(reason);
+    finish(w);
+}
+
+/* ---- one file or address ---- */
+
+/* The text came out of the child. */
+static void extracted(const struct extract_result *result, void *arg)
+{
+    struct work *w = arg;
+
+    w->extraction = 0;
+    if (!result->ok) {
+        work_fail(w, result->reason);
+        return;
+    }
+    pages_take(w->pages, result, jx_str(w->doc, "url"), false);
+    work_done(w);
+}
+
+static void page_came(struct work *w, const struct web_answer *answer)
+{
+    if (answer->reason != NULL) {
+        work_fail(w, answer->reason);
+        return;
+    }
+    if (answer->unchanged) {
+        w->unchanged = true;
+        work_done(w);
+        return;
+    }
+    web_note(w, answer->http);
+    const char *slash = strrchr(answer->url, '/');
+    struct extract_request request = {.bytes = answer->http->body,
+                                      .size = answer->http->body_size,
+                                      .mime_type = answer->http->content_type,
+                                      .filename = slash != NULL ? slash + 1 : NULL};
+    w->extraction = extract_start(job_loop(w->job), &request, extracted, w);
+}
+
+/* Starts the child on bytes at hand. */
+static void extract_bytes(struct work *w, const struct buf *bytes, const char *type, const char *name)
+{
+    struct extract_request request = {
+        .bytes = buf_str(bytes), .size = bytes->len, .mime_type = type, .filename = name};
+
+    w->extraction = extract_start(job_loop(w->job), &request, extracted, w);
+}
+
+/* An uploaded file. */
+static void file_start(struct work *w)
+{
+    struct snapshot *snap = NULL;
+    struct buf bytes;
+    json_t *file = NULL;
+    enum err rc = snapshot_open(job_store(w->job), &snap);
+
+    if (rc == ERR_OK) {
+        rc = snapshot_get(snap, KIND_FILE, job_partition(w->job), jx_str_or(w->doc, "file_id", "-"), &file,
+                          NULL);
+    }
+    snapshot_close(snap);
+    buf_init(&bytes, EXTRACT_FILE_MAX);
+    if (rc == ERR_OK) {
+        rc = blob_get(jx_str_or(file, "sha256", ""), &bytes);
+    }
+    if (rc == ERR_OK) {
+        extract_bytes(w, &bytes, jx_str(file, "mime_type"), jx_str(file, "name"));
+    } else {
+        work_fail(w, rc == ERR_LIMIT ? "The file is larger than 25 MB." : "The file is not there any more.");
+    }
+    json_decref(file);
+    buf_fini(&bytes);
+}
+
+/* Text that stands in the record itself. */
+static void content_start(struct work *w)
+{
+    const char *content = jx_str_or(w->doc, "content", "");
+    bool html = strcmp(jx_str_or(w->doc, "doc_type", ""), "html") == 0;
+    char first = content[strspn(content, " \t\r\n")];
+    struct buf bytes;
+
+    buf_init(&bytes, EXTRACT_FILE_MAX);
+    buf_adds(&bytes, content);
+    extract_bytes(w, &bytes, NULL,
+                  html                           ? "page.html"
+                  : first == '[' || first == '{' ? "feed.json"
+                                                 : "feed.csv");
+    buf_fini(&bytes);
+}
+
+/* Gets the text, by what the record has. */
+static void reading_start(struct work *w)
+{
+    const char *url = jx_str(w->doc, "url");
+
+    if (strcmp(jx_str_or(w->doc, "doc_type", ""), "sitemap") == 0) {
+        crawl_start(w);
+    } else if (url != NULL) {
+        bool there =
+            json_array_size(w->old) > 0 && strcmp(jx_str_or(json_array_get(w->old, 0), "url", ""), url) == 0;
+        web_get(w, url, there ? w->doc : NULL, false, page_came);
+    } else if (jx_str(w->doc, "file_id") != NULL) {
+        file_start(w);
+    } else {
+        content_start(w);
+    }
+}
+
+/* The record says processing. */
+static void marked(enum err rc, uint64_t rev, void *arg)
+{
+    struct work *w = arg;
+
+    (void)rev;
+    if (rc != ERR_OK && rc != ERR_CONFLICT) {
+        struct job *job = w->job;
+        work_free(w);
+        job_put_back(job, WAIT_MS);
+        return;
+    }
+    reading_start(w); /* a conflict is met again at the end */
+}
+
+static void mark(struct work *w)
+{
+    struct changes *cs = changes_new();
+    const char *part = job_partition(w->job), *id = jx_str_or(w->doc, "id", "");
+
+    jx_set_str(w->doc, "status", "processing");
+    changes_expect(cs, KIND_DOCUMENT, part, id, w->rev);
+    changes_put(cs, KIND_DOCUMENT, part, id, w->doc);
+    store_submit(job_store(w->job), cs, marked, w);
+}
+
+/* ---- other jobs ---- */
+
+/* Removes the pages of a document that is gone or no source any more. */
+static void purge(struct work *w)
+{
+    struct changes *cs = changes_new();
+    size_t i;
+    json_t *page;
+
+    json_array_foreach (w->old, i, page) {
+        changes_delete(cs, KIND_PAGE, job_partition(w->job), jx_str_or(page, "id", "-"));
+    }
+    changes_ack(cs, w->job);
+    job_finish(w->job, cs, finished, w);
+}
+
+static void just_ack(struct work *w)
+{
+    struct changes *cs = changes_new();
+
+    changes_ack(cs, w->job);
+    job_finish(w->job, cs, finished, w);
+}
+
+static void ticked(enum err rc, uint64_t rev, void *arg)
+{
+    struct work *w = arg;
+    struct job *job = w->job;
+
+    (void)rev;
+    work_free(w);
+    if (rc == ERR_CONFLICT) {
+        job_put_back(job, WAIT_MS);
+    }
+}
+
+/* A scheduled time has come. */
+static void tick(struct work *w)
+{
+    struct changes *cs = changes_new();
+    const char *part = job_partition(w->job), *id = jx_str_or(w->doc, "id", "");
+
+    if (jx_int(w->doc, "tick", 0) == jx_int(job_payload(w->job), "tick", -1)) {
+        source_queue(cs, part, w->doc);
+        tick_push(cs, part, w->doc);
+        changes_expect(cs, KIND_DOCUMENT, part, id, w->rev);
+        changes_put(cs, KIND_DOCUMENT, part, id, w->doc);
+    }
+    changes_ack(cs, w->job);
+    job_finish(w->job, cs, ticked, w);
+}
+
+/* Decides what the job is. */
+static void begin(struct work *w, enum err found)
+{
+    const json_t *payload = job_payload(w->job);
+
+    if (found == ERR_NOTFOUND || !kb_doc_type_source(jx_str(w->doc, "doc_type"))) {
+        purge(w);
+    } else if (json_object_get(payload, "tick") != NULL) {
+        tick(w);
+    } else if (jx_int(payload, "run", -1) != jx_int(w->doc, "run", 0)) {
+        just_ack(w);
+    } else {
+        mark(w);
+    }
+}
+
+static void source_run(struct job *job, void *arg)
+{
+    struct snapshot *snap = NULL;
+
+    (void)arg;
+    if (atomic_load(&running) >= RUNNING_MAX) {
+        job_put_back(job, WAIT_MS);
+        return;
+    }
+    atomic_fetch_add(&running, 1);
+    struct work *w = xcalloc(1, sizeof *w);
+    w->job = job;
+    w->pages = json_array();
+    enum err rc = snapshot_open(job_store(job), &snap);
+    enum err found = rc == ERR_OK ? record_read(w, snap) : rc;
+    if (found == ERR_OK || found == ERR_NOTFOUND) {
+        rc = pages_load(snap, job_partition(job), jx_str_or(job_payload(job), "document_id", "-"), &w->old);
+    } else {
+        rc = found;
+    }
+    snapshot_close(snap);
+    if (rc != ERR_OK) {
+        work_free(w);
+        job_put_back(job, WAIT_MS);
+        return;
+    }
+    job_on_cut(job, work_cut, w);
+    begin(w, found);
+}
+
+void source_register(struct workers *workers)
+{
+    workers_handle(workers, QUEUE_SOURCE, source_run, NULL);
+}
