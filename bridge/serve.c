@@ -20,6 +20,7 @@
 #include "agent/agent.h"
 #include "bridge/app.h"
 #include "bridge/backup.h"
+#include "bridge/erase.h"
 #include "bridge/http/http.h"
 #include "channels/channel.h"
 #include "kb/kb.h"
@@ -143,6 +144,7 @@ static int open_workers(struct app *app)
     webhooks_register(app->workers);
     source_register(app->workers);
     sweep_register(app->workers);
+    erase_register(app->workers);
     enum err rc = sweep_ensure(app->store);
     if (rc != ERR_OK) {
         return start_failed("write to the store", rc, "");

@@ -500,3 +500,23 @@ enum err contact_resolve(struct changes *cs, struct snapshot *snap, const char *
     }
     return rc;
 }
+
+void contact_forget(struct changes *cs, struct snapshot *snap, const char *part, const json_t *contact)
+{
+    char key[STORE_ID_MAX + 1];
+    json_t *identity, *record;
+    uint64_t rev;
+    size_t i;
+
+    json_array_foreach (jx_arr(contact, "identities"), i, identity) {
+        identity_key(jx_str_or(identity, "type", ""), jx_str_or(identity, "value", ""), key);
+        if (snapshot_get(snap, KIND_IDENTITY, part, key, &record, &rev) != ERR_OK) {
+            continue;
+        }
+        if (strcmp(jx_str_or(record, "contact_id", ""), jx_str_or(contact, "id", "")) == 0) {
+            changes_expect(cs, KIND_IDENTITY, part, key, rev);
+            changes_delete(cs, KIND_IDENTITY, part, key);
+        }
+        json_decref(record);
+    }
+}

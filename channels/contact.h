@@ -25,6 +25,9 @@ enum err contact_find(struct snapshot *snap, const char *part, const char *type,
  * record and guards are added to cs. name may be NULL. New reference in *contact. */
 enum err contact_resolve(struct changes *cs, struct snapshot *snap, const char *part,
                          const json_t *identities, const char *name, json_t **contact) MUST_CHECK;
+/* Takes away the records by which the contact is found: whoever writes from these addresses later is somebody
+ * new. The contact's own record stays as it is; its write is the guard. */
+void contact_forget(struct changes *cs, struct snapshot *snap, const char *part, const json_t *contact);
 /* The value of the contact's first identity of that type, NULL if none. */
 const char *contact_identity(const json_t *contact, const char *type);
 

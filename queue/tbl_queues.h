@@ -15,3 +15,4 @@ X(QUEUE_READING, 11, "reading", 5, 500, 5000,    "make words of a voice message 
 X(QUEUE_REMINDER, 12, "reminder", 6, 1000, 60000,  "remind a customer of an appointment")
 X(QUEUE_CARE, 13, "care", 6, 1000, 60000,      "look after a conversation that waits for a person or has one")
 X(QUEUE_SOURCE, 14, "source", 5, 1000, 600000, "read one knowledge source: a file, a page, a site")
+X(QUEUE_ERASE, 20, "erase", 20, 1000, 600000,  "delete all that is kept of a person")

@@ -18,48 +18,100 @@ json_t *conversation_public(const json_t *conversation)
     json_t *out = json_copy((json_t *)conversation);
     json_object_del(out, "answered");
     json_object_del(out, "window_told");
+    json_object_del(out, "summary");
     return out;
 }
 
-/* Filters that no index of the list serves. */
-struct filter {
-    const char *status, *channel;
-};
+bool conversation_filter_read(struct call *c, struct conversation_filter *filter)
+{
+    *filter = (struct conversation_filter){.agent = call_query(c, "agent_id"),
+                                           .status = call_query(c, "status"),
+                                           .mode = call_query(c, "mode"),
+                                           .contact = call_query(c, "contact_id"),
+                                           .tag = call_query(c, "tag"),
+                                           .assigned = call_query(c, "assigned_to"),
+                                           .channel = call_query(c, "channel")};
+    return list_dates(c, &filter->from, &filter->to);
+}
+
+/* True if nothing is asked for or the record's field says just that. */
+static bool field_is(const json_t *record, const char *name, const char *wanted)
+{
+    return wanted == NULL || strcmp(jx_str_or(record, name, ""), wanted) == 0;
+}
+
+static bool has_tag(const json_t *conversation, const char *wanted)
+{
+    const json_t *tags = jx_arr(conversation, "tags");
+    bool found = wanted == NULL;
+
+    for (size_t i = 0; !found && i < json_array_size(tags); i++) {
+        const char *tag = json_string_value(json_array_get(tags, i));
+        found = tag != NULL && strcmp(tag, wanted) == 0;
+    }
+    return found;
+}
+
+bool conversation_filter_keep(const json_t *conversation, const struct conversation_filter *filter)
+{
+    const char *at = jx_str_or(conversation, "last_message_at", "");
+
+    return field_is(conversation, "agent_id", filter->agent) &&
+           field_is(conversation, "status", filter->status) && field_is(conversation, "mode", filter->mode) &&
+           field_is(conversation, "contact_id", filter->contact) &&
+           field_is(jx_obj(conversation, "assigned_to"), "name", filter->assigned) &&
+           (field_is(conversation, "channel", filter->channel) ||
+            field_is(conversation, "channel_id", filter->channel)) &&
+           has_tag(conversation, filter->tag) && (filter->from == NULL || strcmp(at, filter->from) >= 0) &&
+           (filter->to == NULL || strcmp(at, filter->to) < 0);
+}
 
 static bool keep(const json_t *row, const void *arg)
 {
-    const struct filter *filter = arg;
-    return (filter->status == NULL || strcmp(jx_str_or(row, "status", ""), filter->status) == 0) &&
-           (filter->channel == NULL || strcmp(jx_str_or(row, "channel", ""), filter->channel) == 0 ||
-            strcmp(jx_str_or(row, "channel_id", ""), filter->channel) == 0);
+    return conversation_filter_keep(row, arg);
+}
+
+/* The index that serves most of the filters; what it serves is taken out of them. */
+static void choose_index(struct conversation_filter *filter, struct page_query *query)
+{
+    query->from = filter->from;
+    query->to = filter->to;
+    filter->from = NULL;
+    filter->to = NULL;
+    query->index = INDEX_CONVERSATION_RECENT;
+    if (filter->agent != NULL) {
+        query->index = INDEX_CONVERSATION_AGENT;
+        query->match[0] = filter->agent;
+        filter->agent = NULL;
+    } else if (filter->status != NULL) {
+        query->index = INDEX_CONVERSATION_STATUS;
+        query->match[0] = filter->status;
+        filter->status = NULL;
+    }
 }
 
 void conversations_list(struct call *c)
 {
-    struct filter filter = {.status = call_query(c, "status"), .channel = call_query(c, "channel")};
-    const char *agent = call_query(c, "agent_id"), *leading = NULL;
-    struct list_spec spec = {.query = {.kind = KIND_CONVERSATION,
-                                       .part = c->part,
-                                       .index = INDEX_CONVERSATION_RECENT,
-                                       .descending = true},
+    static const struct conversation_filter none;
+    struct conversation_filter filter;
+    const char *q = call_query(c, "q");
+    struct list_spec spec = {.query = {.kind = KIND_CONVERSATION, .part = c->part, .descending = true},
                              .arg = &filter,
                              .show = conversation_public,
                              .total = -1,
                              .cursors = true};
-    if (call_snap(c) == NULL || !list_dates(c, &spec.query.from, &spec.query.to)) {
+
+    if (call_snap(c) == NULL || !conversation_filter_read(c, &filter)) {
         return;
     }
-    if (agent != NULL) {
-        spec.query.index = INDEX_CONVERSATION_AGENT;
-        leading = agent;
-    } else if (filter.status != NULL) {
-        spec.query.index = INDEX_CONVERSATION_STATUS;
-        leading = filter.status;
-        filter.status = NULL;
+    if (q != NULL && q[0] != '\0') {
+        conversations_search(c, q, &filter);
+        return;
     }
-    spec.query.match[0] = leading;
-    spec.keep = filter.status != NULL || filter.channel != NULL ? keep : NULL;
+    choose_index(&filter, &spec.query);
+    spec.keep = memcmp(&filter, &none, sizeof filter) != 0 ? keep : NULL;
     if (spec.keep == NULL && spec.query.from == NULL && spec.query.to == NULL) {
+        const char *leading = spec.query.match[0];
         enum index_id counted = leading != NULL ? spec.query.index : INDEX_NONE;
         spec.total = (int64_t)snapshot_count(c->snap, KIND_CONVERSATION, c->part, counted, leading);
     }

@@ -69,6 +69,8 @@ ROUTE("POST", "/messages/", ON_V1, "messages", BODY_JSON, SCHEMA_TALK, RATE_MESS
 ROUTE("POST", "/messages/stream/", ON_V1, "messages", BODY_JSON, SCHEMA_TALK, RATE_MESSAGE, talk_message_stream, "Talk to the agent; server-sent events while it writes")
 
 ROUTE("GET", "/conversations/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, conversations_list, "List conversations, the newest activity first")
+ROUTE("GET", "/conversations/export/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, conversations_export, "Export conversations with their messages as JSON, JSON Lines or CSV")
+ROUTE("GET", "/conversations/{conversation}/export/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, conversation_export, "Export a conversation with its messages as JSON, JSON Lines or CSV")
 ROUTE("GET", "/conversations/{conversation}/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, conversations_show, "Show a conversation")
 ROUTE("PATCH", "/conversations/{conversation}/", ON_BOTH, "messages", BODY_JSON, SCHEMA_CONVERSATION, RATE_REQUEST, conversations_change, "Change tags, metadata, assignment")
 ROUTE("DELETE", "/conversations/{conversation}/", ON_BOTH, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, conversations_delete, "Delete a conversation with its messages")
@@ -92,7 +94,11 @@ ROUTE("GET", "/files/{file}/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQ
 ROUTE("GET", "/files/{file}/info/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, files_info, "Show what is known of a file, also while it is fetched")
 
 ROUTE("GET", "/contacts/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, contacts_list, "List contacts")
+ROUTE("POST", "/contacts/", ON_BOTH, "messages", BODY_JSON, SCHEMA_CONTACT, RATE_REQUEST, contacts_create, "Add a contact")
 ROUTE("GET", "/contacts/{contact}/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, contacts_show, "Show a contact")
+ROUTE("PATCH", "/contacts/{contact}/", ON_BOTH, "messages", BODY_JSON, SCHEMA_CONTACT, RATE_REQUEST, contacts_change, "Change a contact's name and metadata, add addresses")
+ROUTE("DELETE", "/contacts/{contact}/", ON_BOTH, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, contacts_erase, "Erase all that is kept of a person")
+ROUTE("GET", "/contacts/{contact}/erasure/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, contacts_erasure, "Show how far the erasure of a person is, and what it removed")
 
 ROUTE("GET", "/webhooks/events/", ON_BOTH, "any", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, webhooks_catalogue, "List the event types")
 ROUTE("GET", "/agents/{agent}/webhooks/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, webhooks_list, "List webhook endpoints")

@@ -64,6 +64,13 @@ FIELD(SCHEMA_SEND, "reply_to", FIELD_TEXT, 0, 512, "", SCHEMA_NONE, "the message
 FIELD(SCHEMA_SEND, "channel_id", FIELD_TEXT, 0, 40, "", SCHEMA_NONE, "default: the agent's first channel that can send")
 FIELD(SCHEMA_SEND, "content", FIELD_OBJECT, 0, 0, "", SCHEMA_NONE, "the platform's object for other types")
 
+SCHEMA(SCHEMA_IDENTITY_GIVEN, "IdentityGiven", false)
+FIELD(SCHEMA_IDENTITY_GIVEN, "type", FIELD_TEXT, REQUIRED, 20, "phone|bsuid|username|email|external", SCHEMA_NONE, "what kind of address it is")
+FIELD(SCHEMA_IDENTITY_GIVEN, "value", FIELD_TEXT, REQUIRED, 1000, "", SCHEMA_NONE, "the address")
+SCHEMA(SCHEMA_CONTACT, "ContactChange", false)
+FIELD(SCHEMA_CONTACT, "name", FIELD_TEXT, 0, 200, "", SCHEMA_NONE, "what the person is called")
+FIELD(SCHEMA_CONTACT, "identities", FIELD_OBJECTS, REQUIRED, 16, "", SCHEMA_IDENTITY_GIVEN, "addresses; a change adds them")
+FIELD(SCHEMA_CONTACT, "metadata", FIELD_OBJECT, 0, 0, "", SCHEMA_NONE, "the caller's own data; merged by key, null removes")
 SCHEMA(SCHEMA_CONVERSATION, "ConversationChange", false)
 FIELD(SCHEMA_CONVERSATION, "tags", FIELD_TEXTS, 0, 50, "", SCHEMA_NONE, "replaces the tags")
 FIELD(SCHEMA_CONVERSATION, "metadata", FIELD_OBJECT, 0, 0, "", SCHEMA_NONE, "the caller's own data; merged by key, null removes")

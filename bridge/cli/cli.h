@@ -83,6 +83,7 @@ enum cli_exit cli_request(struct cli *cli);
 enum cli_exit cli_check_config(struct cli *cli);
 enum cli_exit cli_backup(struct cli *cli);
 enum cli_exit cli_restore(struct cli *cli);
+enum cli_exit cli_compact(struct cli *cli);
 enum cli_exit cli_doctor(struct cli *cli);
 enum cli_exit cli_version(struct cli *cli);
 enum cli_exit cli_man(struct cli *cli);

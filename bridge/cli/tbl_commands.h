@@ -68,6 +68,8 @@ X("backup", "DIR [--with-key]", "copy everything into an empty directory, also w
   "  chasqui backup /srv/backup/chasqui-monday\n")
 X("restore", "DIR [--key FILE]", "make a new data directory out of a backup", "key", cli_restore,
   "  chasqui restore /srv/backup/chasqui-monday --data /srv/chasqui --key /root/master.key\n")
+X("compact", "", "write the store's file anew without what was deleted; the daemon must be stopped", "", cli_compact,
+  "  chasqui compact\n")
 X("doctor", "", "check the installation and say what to do", "", cli_doctor, "  chasqui doctor\n  chasqui doctor --json\n")
 X("check-config", "[--config FILE] [--effective]", "check the configuration", "effective", cli_check_config,
   "  chasqui check-config --config /etc/chasqui/chasqui.conf\n"

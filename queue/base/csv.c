@@ -91,3 +91,33 @@ int csv_column(const struct csv *csv, const char *name)
     }
     return -1;
 }
+
+void csv_add_cell(struct buf *out, const char *text, bool first)
+{
+    bool formula = text[0] != '\0' && strchr("=+-@\t\r", text[0]) != NULL;
+    bool quoted = strpbrk(text, ",\"\r\n") != NULL;
+
+    if (!first) {
+        buf_addc(out, ',');
+    }
+    if (quoted) {
+        buf_addc(out, '"');
+    }
+    if (formula) {
+        buf_addc(out, '\'');
+    }
+    for (const char *at = text; *at != '\0'; at++) {
+        if (*at == '"') {
+            buf_addc(out, '"');
+        }
+        buf_addc(out, *at);
+    }
+    if (quoted) {
+        buf_addc(out, '"');
+    }
+}
+
+void csv_end_record(struct buf *out)
+{
+    buf_adds(out, "\r\n");
+}

@@ -1,4 +1,4 @@
-/* csv.h: a reader of comma-separated values (RFC 4180): quoted fields may hold commas, quotes ("") and line breaks; LF and CRLF
+/* csv.h: a reader and writer of comma-separated values (RFC 4180): quoted fields may hold commas, quotes ("") and line breaks; LF and CRLF
  * end a record; a byte-order mark is passed over. */
 #ifndef CHASQUI_BASE_CSV_H
 #define CHASQUI_BASE_CSV_H
@@ -26,5 +26,10 @@ bool csv_next(struct csv *csv);
 const char *csv_field(const struct csv *csv, int column);
 /* The column of that name (any case) in the record read last, -1 if absent. */
 int csv_column(const struct csv *csv, const char *name);
+
+/* Writing: adds a cell, with a comma before it unless it is the record's first. Quoted where it must be; what a spreadsheet
+ * would take for a formula (= + - @, tab, CR at its begin) gets an apostrophe before it. */
+void csv_add_cell(struct buf *out, const char *text, bool first);
+void csv_end_record(struct buf *out); /* CRLF */
 
 #endif
