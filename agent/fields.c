@@ -1,5 +1,6 @@
 /* fields.c: checking and merging a JSON body by a table of fields. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -232,6 +233,19 @@ static enum err check_object(struct check *c, const struct field *row, const jso
     return json_is_object(value) ? ERR_OK : fault(c, row->pointer, "must be an object");
 }
 
+static enum err check_json(struct check *c, const struct field *row, const json_t *value)
+{
+    bool list = row->choices != NULL;
+
+    if (list ? !json_is_array(value) : !json_is_object(value)) {
+        return fault(c, row->pointer, list ? "must be a list" : "must be an object");
+    }
+    char *text = jx_text(value);
+    bool small = row->max <= 0 || strlen(text) <= (size_t)row->max;
+    free(text);
+    return small ? ERR_OK : fault(c, row->pointer, "is too large");
+}
+
 static enum err check_nothing(struct check *c, const struct field *row, const json_t *value)
 {
     (void)c;
@@ -246,6 +260,7 @@ static enum err (*const checks[])(struct check *, const struct field *, const js
     [FIELD_LINE] = check_text,        [FIELD_URL] = check_url,       [FIELD_PHONE] = check_phone,
     [FIELD_ENUM] = check_enum,        [FIELD_INT] = check_number,    [FIELD_REAL] = check_number,
     [FIELD_BOOL] = check_bool,        [FIELD_TEXTS] = check_list,    [FIELD_IDS] = check_list,
+    [FIELD_JSON] = check_json,
 };
 
 /* Checks each field of an object and goes down into the objects it holds. */

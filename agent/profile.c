@@ -6,6 +6,7 @@
 #include "agent/profile.h"
 
 #include "agent/fields.h"
+#include "agent/sections.h"
 #include "channels/contact.h"
 #include "queue/base/clock.h"
 #include "queue/base/crypto.h"
@@ -188,6 +189,9 @@ static enum err settle(const char *part, json_t *agent, const json_t *body, cons
     }
     normalise_phone(agent);
     enum err rc = check_model(agent, field, why);
+    if (rc == ERR_OK) {
+        rc = sections_check(agent, field, why);
+    }
     if (rc == ERR_OK) {
         rc = check_transcription(agent, field, why);
     }

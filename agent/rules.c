@@ -7,6 +7,7 @@
 
 #include "agent/rules.h"
 
+#include "agent/lead/spot.h"
 #include "agent/phrases.h"
 #include "agent/words.h"
 #include "queue/base/clock.h"
@@ -212,6 +213,7 @@ static bool (*const rules[])(struct turn *turn) = {is_stale,      is_loop,     i
 
 enum turn_outcome turn_rules(struct turn *turn)
 {
+    lead_spot_turn(turn);
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         if (rules[i](turn)) {
             break;

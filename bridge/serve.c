@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "agent/booking/booking.h"
 #include "bridge/app.h"
 #include "bridge/backup.h"
 #include "bridge/erase.h"
@@ -141,6 +142,7 @@ static int open_workers(struct app *app)
     app->workers = workers_new(app->store, (unsigned)option_int(OPT_WORKERS), (unsigned)option_int(OPT_JOBS_IN_FLIGHT));
     channels_register(app->workers);
     agent_register(app->workers, app->kb);
+    booking_register(app->workers);
     webhooks_register(app->workers);
     source_register(app->workers);
     sweep_register(app->workers);

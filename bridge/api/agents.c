@@ -175,6 +175,18 @@ void agents_delete(struct call *c)
 
 /* ---- settings: a part of the agent's record with addresses of its own ---- */
 
+/* Sections that an agent made before they were known may lack. */
+static bool section_known(const char *name)
+{
+    static const char *const section_names[] = {"hours", "leads", "appointments"};
+    for (unsigned i = 0; i < sizeof(section_names) / sizeof(section_names[0]); i++) {
+        if (strcmp(section_names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The settings, or the section the path names. NULL: 404. */
 static json_t *section(struct call *c, const json_t *agent)
 {
@@ -183,6 +195,9 @@ static json_t *section(struct call *c, const json_t *agent)
     json_t *settings = call_keep(c, json_incref(jx_obj(all, "settings")));
     json_decref(all);
     json_t *part = name[0] == '\0' ? settings : jx_obj(settings, name);
+    if (part == NULL && section_known(name)) {
+        part = call_keep(c, json_object());
+    }
     if (part == NULL) {
         call_fail(c, API_NOT_FOUND, NULL, "There is no such section of settings.");
     }

@@ -100,6 +100,19 @@ ROUTE("PATCH", "/contacts/{contact}/", ON_BOTH, "messages", BODY_JSON, SCHEMA_CO
 ROUTE("DELETE", "/contacts/{contact}/", ON_BOTH, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, contacts_erase, "Erase all that is kept of a person")
 ROUTE("GET", "/contacts/{contact}/erasure/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, contacts_erasure, "Show how far the erasure of a person is, and what it removed")
 
+ROUTE("GET", "/leads/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, leads_list, "List leads, newest first; status, agent_id, contact_id, start_date, end_date narrow")
+ROUTE("POST", "/leads/", ON_BOTH, "messages", BODY_JSON, SCHEMA_LEAD, RATE_REQUEST, leads_create, "Fill fields of a contact's lead, begun if there is none")
+ROUTE("GET", "/leads/{lead}/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, leads_show, "Show a lead")
+ROUTE("PATCH", "/leads/{lead}/", ON_BOTH, "messages", BODY_JSON, SCHEMA_LEAD_CHANGE, RATE_REQUEST, leads_change, "Change fields, status or notes of a lead")
+ROUTE("DELETE", "/leads/{lead}/", ON_BOTH, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, leads_delete, "Remove a lead")
+
+ROUTE("GET", "/appointments/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, appointments_list, "List appointments; with agent_id by their time; status, contact_id, start_date, end_date narrow")
+ROUTE("POST", "/appointments/", ON_BOTH, "messages", BODY_JSON, SCHEMA_APPOINTMENT, RATE_REQUEST, appointments_create, "Book an appointment; 409 if the time is taken or closed")
+ROUTE("GET", "/appointments/{appointment}/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, appointments_show, "Show an appointment")
+ROUTE("PATCH", "/appointments/{appointment}/", ON_BOTH, "messages", BODY_JSON, SCHEMA_APPOINTMENT_CHANGE, RATE_REQUEST, appointments_change, "Move or cancel an appointment, or change its notes")
+ROUTE("DELETE", "/appointments/{appointment}/", ON_BOTH, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, appointments_delete, "Remove an appointment and give its place back")
+ROUTE("GET", "/agents/{agent}/availability/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, appointments_availability, "List free slots: service, resource, from, to, limit")
+
 ROUTE("GET", "/webhooks/events/", ON_BOTH, "any", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, webhooks_catalogue, "List the event types")
 ROUTE("GET", "/agents/{agent}/webhooks/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, webhooks_list, "List webhook endpoints")
 ROUTE("POST", "/agents/{agent}/webhooks/", ON_BOTH, "admin", BODY_JSON, SCHEMA_WEBHOOK, RATE_REQUEST, webhooks_create, "Add a webhook endpoint; its secret is shown only here")
