@@ -38,7 +38,14 @@ SCHEMA(SCHEMA_SECRET, "SecretState", false)
 FIELD(SCHEMA_SECRET, "set", FIELD_BOOL, REQUIRED, 0, "", SCHEMA_NONE, "whether there is one")
 FIELD(SCHEMA_SECRET, "last4", FIELD_TEXT, 0, 0, "", SCHEMA_NONE, "its last four characters")
 
+SCHEMA(SCHEMA_TRANSCRIPTION_ANSWER, "TranscriptionAnswer", false)
+FIELD(SCHEMA_TRANSCRIPTION_ANSWER, "base_url", FIELD_TEXT, REQUIRED, 0, "", SCHEMA_NONE, "base URL of its server")
+FIELD(SCHEMA_TRANSCRIPTION_ANSWER, "name", FIELD_TEXT, REQUIRED, 0, "", SCHEMA_NONE, "the model's name")
+FIELD(SCHEMA_TRANSCRIPTION_ANSWER, "api_key", FIELD_OBJECT, REQUIRED, 0, "", SCHEMA_SECRET, "whether a key is set")
+
 SCHEMA(SCHEMA_MODEL_ANSWER, "ModelAnswer", true)
+FIELD(SCHEMA_MODEL_ANSWER, "vision", FIELD_BOOL, 0, 0, "", SCHEMA_NONE, "whether it reads pictures")
+FIELD(SCHEMA_MODEL_ANSWER, "transcription", FIELD_OBJECT, 0, 0, "", SCHEMA_TRANSCRIPTION_ANSWER, "who writes voice messages down")
 FIELD(SCHEMA_MODEL_ANSWER, "provider", FIELD_TEXT, REQUIRED, 0, "", SCHEMA_NONE, "who writes the answers")
 FIELD(SCHEMA_MODEL_ANSWER, "base_url", FIELD_TEXT, NULLABLE, 0, "", SCHEMA_NONE, "base URL of its server")
 FIELD(SCHEMA_MODEL_ANSWER, "name", FIELD_TEXT, NULLABLE, 0, "", SCHEMA_NONE, "the model's name")
@@ -399,6 +406,8 @@ FIELD(SCHEMA_FILE_ANSWER, "mime_type", FIELD_TEXT, NULLABLE, 0, "", SCHEMA_NONE,
 FIELD(SCHEMA_FILE_ANSWER, "size", FIELD_INT, NULLABLE, 0, "", SCHEMA_NONE, "its bytes")
 FIELD(SCHEMA_FILE_ANSWER, "sha256", FIELD_TEXT, NULLABLE, 0, "", SCHEMA_NONE, "the sum over them")
 FIELD(SCHEMA_FILE_ANSWER, "state", FIELD_TEXT, 0, 0, "", SCHEMA_NONE, "whether the bytes are there")
+FIELD(SCHEMA_FILE_ANSWER, "error", FIELD_OBJECT, 0, 0, "", SCHEMA_NONE, "state failed: code and detail")
+FIELD(SCHEMA_FILE_ANSWER, "reading", FIELD_OBJECT, 0, 0, "", SCHEMA_NONE, "words of it: state waiting, done, none or failed; code and detail")
 FIELD(SCHEMA_FILE_ANSWER, "created_at", FIELD_TIME, 0, 0, "", SCHEMA_NONE, "when it came")
 FIELD(SCHEMA_FILE_ANSWER, "updated_at", FIELD_TIME, 0, 0, "", SCHEMA_NONE, "its last change")
 
