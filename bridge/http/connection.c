@@ -138,6 +138,38 @@ static void settle(struct http_conn *conn)
     rearm(conn);
 }
 
+/* Writes what the socket takes at once. Waiting for the loop to say that it may be written would cost two
+ * more system calls for each answer; that is done only for what does not fit. True if something was written.
+ */
+static bool push_out(struct http_conn *conn)
+{
+    struct evbuffer *out = bufferevent_get_output(conn->bev);
+    int written = 0;
+    if (conn->tls) {
+        return false;
+    }
+    if (!conn->writing && unsent(conn) > 0) {
+        evbuffer_unfreeze(out, 1); /* a bufferevent keeps its own output from strangers */
+        written = evbuffer_write(out, bufferevent_getfd(conn->bev));
+        evbuffer_freeze(out, 1);
+    }
+    bool waits = unsent(conn) > 0;
+    if (waits && !conn->writing) {
+        bufferevent_enable(conn->bev, EV_WRITE); /* it finds the error too if there was one */
+    } else if (!waits && conn->writing) {
+        bufferevent_disable(conn->bev, EV_WRITE);
+    }
+    conn->writing = waits;
+    return written > 0;
+}
+
+/* True if less output lets something go on that had to wait for it. */
+static bool goes_on(const struct http_conn *conn)
+{
+    const struct http_request *first = TAILQ_FIRST(&conn->requests);
+    return (first != NULL && first->over_high) || evbuffer_get_length(bufferevent_get_input(conn->bev)) > 0;
+}
+
 /* One turn: everything that can be done now is done. May free the connection. */
 static void turn(struct http_conn *conn)
 {
@@ -147,6 +179,9 @@ static void turn(struct http_conn *conn)
         flush(conn);
     } while (!conn->abort && http_reader_run(conn));
     conn->turning = false;
+    if (push_out(conn) && goes_on(conn)) {
+        http_conn_kick(conn);
+    }
     settle(conn);
 }
 
@@ -280,7 +315,10 @@ void http_conn_new(const struct http_guest *guest)
     bufferevent_setcb(bev, on_read, on_written, on_event, conn);
     bufferevent_setwatermark(bev, EV_READ, 0, input_max(&thread->server->config));
     bufferevent_setwatermark(bev, EV_WRITE, HTTP_STREAM_LOW, 0);
-    bufferevent_enable(bev, EV_READ | EV_WRITE);
+    bufferevent_enable(bev, EV_READ);
+    if (!tls) {
+        bufferevent_disable(bev, EV_WRITE); /* push_out turns it on when it is needed */
+    }
     rearm(conn);
 }
 

@@ -131,6 +131,7 @@ struct http_conn {
     bool eof;       /* the client sends nothing more */
     bool abort;     /* close at the next turn */
     bool lingering; /* our side is shut, waiting for the client's end */
+    bool writing;   /* what did not fit waits for the socket; plain connections only */
     bool turning;   /* inside http_conn_turn */
     bool kicked;
     bool fresh;      /* no request came yet */
