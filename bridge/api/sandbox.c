@@ -8,8 +8,13 @@
 #include "bridge/api/call.h"
 #include "bridge/api/list.h"
 #include "channels/channel.h"
+#include "channels/contact.h"
+#include "channels/conversation.h"
 #include "channels/message.h"
 #include "channels/sandbox.h"
+#include "queue/base/clock.h"
+
+#define WINDOW_MS 86400000
 
 /* The agent that the body names, else the first active one. NULL: the call has ended. */
 static json_t *find_agent(struct call *c)
@@ -96,6 +101,56 @@ void sandbox_post(struct call *c)
     jx_set_str(answer, "status", "accepted");
     free(platform_id);
     call_commit(c, 202, answer);
+}
+
+/* The conversation of the customer whom "from" names, begun if there is none; *rev 0 then. NULL: the call has
+ * ended. */
+static json_t *find_customer(struct call *c, const json_t *channel, uint64_t *rev)
+{
+    json_t *contact = NULL, *conversation = NULL;
+    json_t *identity = contact_identity_parse(jx_str_or(c->body, "from", ""));
+    if (identity == NULL) {
+        call_fail(c, API_BAD_FIELD, "from",
+                  "from must be a phone number with its country code, or TYPE:VALUE.");
+        return NULL;
+    }
+    json_t *identities = json_array();
+    jx_push(identities, identity);
+    enum err rc = contact_resolve(call_changes(c), c->snap, c->part, identities, NULL, &contact);
+    json_decref(identities);
+    if (rc == ERR_OK) {
+        call_keep(c, contact);
+        rc = conversation_find(c->snap, c->part, jx_str_or(channel, "id", ""), jx_str_or(contact, "id", ""),
+                               &conversation, rev);
+    }
+    if (rc == ERR_NOTFOUND) {
+        *rev = 0;
+        conversation = conversation_begin(call_changes(c), c->snap, c->part, channel, contact, NULL);
+        rc = ERR_OK;
+    }
+    if (rc != ERR_OK) {
+        call_refuse(c, rc, "from", "");
+        return NULL;
+    }
+    return call_keep(c, conversation);
+}
+
+void sandbox_window(struct call *c)
+{
+    uint64_t rev = 0;
+    json_t *channel = find_channel(c);
+    json_t *conversation = channel != NULL ? find_customer(c, channel, &rev) : NULL;
+    if (conversation == NULL) {
+        return;
+    }
+    bool open = jx_bool(c->body, "open", false);
+    jx_set_time(conversation, "window_expires_at", clock_wall_ms() + (open ? WINDOW_MS : 0));
+    conversation_put(call_changes(c), c->part, conversation, rev);
+    json_t *answer = json_object();
+    jx_set_str(answer, "conversation_id", jx_str(conversation, "id"));
+    jx_set_str(answer, "channel_id", jx_str(channel, "id"));
+    jx_set_str(answer, "window_expires_at", jx_str(conversation, "window_expires_at"));
+    call_commit(c, 200, answer);
 }
 
 /* Only what goes out. */

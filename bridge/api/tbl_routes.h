@@ -145,6 +145,7 @@ ROUTE("GET", "/dead-letters/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQ
 ROUTE("POST", "/dead-letters/{letter}/retry/", ON_BOTH, "admin", BODY_JSON, SCHEMA_EMPTY, RATE_REQUEST, dead_letters_retry, "Run a buried job again")
 ROUTE("DELETE", "/dead-letters/{letter}/", ON_BOTH, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, dead_letters_delete, "Drop a buried job")
 ROUTE("POST", "/sandbox/inbound/", ON_BOTH | TEST_ONLY, "messages", BODY_JSON, SCHEMA_SANDBOX, RATE_MESSAGE, sandbox_post, "Play a customer who writes")
+ROUTE("POST", "/sandbox/window/", ON_BOTH | TEST_ONLY, "messages", BODY_JSON, SCHEMA_SANDBOX_WINDOW, RATE_REQUEST, sandbox_window, "Open or close the 24-hour window of a simulated customer")
 ROUTE("GET", "/sandbox/numbers/", ON_BOTH | TEST_ONLY, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, sandbox_numbers_list, "List the numbers to which the simulated platform behaves in a special way")
 ROUTE("GET", "/sandbox/messages/", ON_BOTH | TEST_ONLY, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, sandbox_list, "List what would have been sent")
 

@@ -168,6 +168,12 @@ FIELD(SCHEMA_SANDBOX, "name", FIELD_TEXT, NULLABLE, 200, "", SCHEMA_NONE, "the c
 FIELD(SCHEMA_SANDBOX, "channel_id", FIELD_TEXT, NULLABLE, 40, "", SCHEMA_NONE, "default: the agent's sandbox WhatsApp number")
 FIELD(SCHEMA_SANDBOX, "agent_id", FIELD_TEXT, NULLABLE, 40, "", SCHEMA_NONE, "default: the first active agent")
 
+SCHEMA(SCHEMA_SANDBOX_WINDOW, "SandboxWindow", false)
+FIELD(SCHEMA_SANDBOX_WINDOW, "from", FIELD_TEXT, REQUIRED, 200, "", SCHEMA_NONE, "the customer's phone number")
+FIELD(SCHEMA_SANDBOX_WINDOW, "open", FIELD_BOOL, REQUIRED, 0, "", SCHEMA_NONE, "true: open for 24 hours from now; false: closed now")
+FIELD(SCHEMA_SANDBOX_WINDOW, "channel_id", FIELD_TEXT, NULLABLE, 40, "", SCHEMA_NONE, "default: the agent's sandbox WhatsApp number")
+FIELD(SCHEMA_SANDBOX_WINDOW, "agent_id", FIELD_TEXT, NULLABLE, 40, "", SCHEMA_NONE, "default: the first active agent")
+
 SCHEMA(SCHEMA_HOOKS_REPLAY, "HooksReplay", false)
 FIELD(SCHEMA_HOOKS_REPLAY, "since", FIELD_TIME, REQUIRED, 40, "", SCHEMA_NONE, "the first moment")
 FIELD(SCHEMA_HOOKS_REPLAY, "until", FIELD_TIME, NULLABLE, 40, "", SCHEMA_NONE, "the moment behind the last; default: now")

@@ -398,6 +398,11 @@ FIELD(SCHEMA_SANDBOX_TAKEN, "channel_id", FIELD_TEXT, REQUIRED, 0, "", SCHEMA_NO
 FIELD(SCHEMA_SANDBOX_TAKEN, "from", FIELD_TEXT, REQUIRED, 0, "", SCHEMA_NONE, "who wrote it")
 FIELD(SCHEMA_SANDBOX_TAKEN, "status", FIELD_TEXT, REQUIRED, 0, "", SCHEMA_NONE, "how far it came")
 
+SCHEMA(SCHEMA_SANDBOX_WINDOW_ANSWER, "SandboxWindowAnswer", false)
+FIELD(SCHEMA_SANDBOX_WINDOW_ANSWER, "conversation_id", FIELD_TEXT, REQUIRED, 0, "", SCHEMA_NONE, "the customer's conversation")
+FIELD(SCHEMA_SANDBOX_WINDOW_ANSWER, "channel_id", FIELD_TEXT, REQUIRED, 0, "", SCHEMA_NONE, "the channel it is on")
+FIELD(SCHEMA_SANDBOX_WINDOW_ANSWER, "window_expires_at", FIELD_TIME, REQUIRED, 0, "", SCHEMA_NONE, "when free text ends to be possible")
+
 SCHEMA(SCHEMA_FILE_ANSWER, "FileAnswer", true)
 FIELD(SCHEMA_FILE_ANSWER, "id", FIELD_TEXT, REQUIRED, 0, "", SCHEMA_NONE, "the file's id")
 FIELD(SCHEMA_FILE_ANSWER, "url", FIELD_TEXT, 0, 0, "", SCHEMA_NONE, "where its bytes are")

@@ -203,9 +203,11 @@ static json_t *identities_of(const json_t *message, const json_t *profile)
     /* a system message tells of a new number or id of the same person: it goes first */
     identity_add(list, jx_str(system, "wa_id"));
     identity_add(list, jx_str(system, "user_id"));
+    identity_add(list, jx_str(system, "parent_user_id"));
     identity_add(list, jx_str(message, "from"));
     identity_add(list, jx_str(message, "from_user_id"));
     identity_add(list, jx_str(message, "from_parent_user_id"));
+    identity_add(list, jx_str(system, "previous_user_id"));
     identity_add(list, jx_str(profile, "wa_id"));
     identity_add(list, jx_str(profile, "user_id"));
     identity_add(list, jx_str(profile, "parent_user_id"));

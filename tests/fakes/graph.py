@@ -78,6 +78,8 @@ class FakeGraph:
         self.healthy = True         # what such a question is told
         self.calls = []             # every send, in order of arrival, accepted or not
         self.auto_status = ()       # statuses posted by themselves after each accepted send, such as ("sent", "delivered")
+        self.usage = {}             # headers of usage that answers to sends carry
+        self.limits = {}            # "number": sends a second, "pair": sends to one customer in 6 s; more get 130429 and 131056
         self.status_first = False   # post them before the send's answer
         self.lock = threading.RLock()
         self.script = []            # what the next sends get: ("error", code) | ("drop",) | ("silent",) | ("hold", event)
@@ -154,11 +156,11 @@ class FakeGraph:
         with self.lock:
             self.calls.append(call)
             step = self.script.pop(0) if self.script else ("accept",)
-        fault = self._check(call)
+        fault = self._check(call) or self._limit(call)
         if fault:
             return self._answer(handler, *self._error(*fault))
         if step[0] == "error":
-            return self._answer(handler, *self._error(step[1]))
+            return self._answer(handler, *self._error(step[1]), self.usage)
         call.wamid = self.new_wamid()
         if step[0] == "drop":
             handler.close_connection = True
@@ -170,7 +172,7 @@ class FakeGraph:
             self._auto(call)
         body = {"messaging_product": "whatsapp", "contacts": [{"input": call.to, "wa_id": re.sub(r"\D", "", call.to or "")}],
                 "messages": [{"id": call.wamid}]}
-        self._answer(handler, 200, body)
+        self._answer(handler, 200, body, self.usage)
         if not self.status_first and self.auto_status:
             threading.Thread(target=self._auto, args=(call,), daemon=True).start()
         return None
@@ -273,18 +275,28 @@ class FakeGraph:
             return (100, "text.body")
         return None
 
+    def _limit(self, call):
+        """The platform's two rate limits, as (code, details)."""
+        for name, code, seconds in (("number", 130429, 1.0), ("pair", 131056, 6.0)):
+            recent = [c for c in self.sends if call.at - c.at < seconds and (name == "number" or c.to == call.to)]
+            if len(recent) >= self.limits.get(name, 1 << 30):
+                return (code, "limit of the " + name)
+        return None
+
     def _error(self, code, details="as the test asked"):
         status, message = ERRORS.get(code, (400, "Error"))
         return status, {"error": {"message": f"(#{code}) {message}", "type": "OAuthException", "code": code,
                                   "error_data": {"messaging_product": "whatsapp", "details": details}, "fbtrace_id": "AfakeTrace"}}
 
     @staticmethod
-    def _answer(handler, status, body):
+    def _answer(handler, status, body, headers=None):
         raw = json.dumps(body).encode()
         try:
             handler.send_response(status)
             handler.send_header("Content-Type", "application/json")
             handler.send_header("Content-Length", str(len(raw)))
+            for name, value in (headers or {}).items():
+                handler.send_header(name, value)
             handler.end_headers()
             handler.wfile.write(raw)
         except OSError:

@@ -155,6 +155,10 @@ static const struct parse_case cases[] = {
      RAWMSG("{\"from_user_id\":\"US.1\",\"id\":\"w\",\"type\":\"system\",\"system\":{\"type\":"
             "\"user_changed_user_id\",\"user_id\":\"US.2\"}}"),
      "M system||bsuid:US.2,bsuid:US.1|quiet;"},
+    {"user id changed, the one before named",
+     RAWMSG("{\"id\":\"w\",\"type\":\"system\",\"system\":{\"type\":"
+            "\"user_changed_user_id\",\"user_id\":\"US.2\",\"previous_user_id\":\"US.1\"}}"),
+     "M system||bsuid:US.2,bsuid:US.1|quiet;"},
     {"edit",
      MSG("\"type\":\"edit\",\"edit\":{\"original_message_id\":\"wamid.B\",\"message\":{\"type\":\"text\","
          "\"text\":{"
