@@ -167,25 +167,44 @@ void client_target_fini(struct client_target *target)
     buf_fini(&target->url);
 }
 
-/* One call, plain or streamed. */
-static enum cli_exit call_api(struct cli *cli, const char *method, const char *path, const json_t *body, struct call *call)
+/* One call with these bytes as its body; type NULL: JSON. */
+static enum cli_exit call_bytes(struct cli *cli, const char *method, const char *path, const char *type, const void *bytes,
+                                size_t size, struct call *call)
 {
     struct client_target target;
     client_target_init(&target, cli, path);
     buf_init(&call->line, 4u << 20);
-    char *text = body != NULL ? jx_text(body) : NULL;
+    if (type != NULL) {
+        target.headers[0] = type;
+    }
     call->cli = cli;
     call->answer = NULL;
     call->code = EXIT_FAILED;
     call->request = (struct httpc_request){
         .method = method, .url = buf_str(&target.url), .headers = target.headers, .header_count = target.header_count,
-        .body = text, .body_size = text != NULL ? strlen(text) : 0, .total_ms = CALL_MS, .max_answer = 64u << 20,
+        .body = bytes, .body_size = size, .total_ms = CALL_MS, .max_answer = 64u << 20,
         .trusted = true, .unix_socket = target.socket_path, .on_data = call->on_event != NULL ? stream_data : NULL};
     call_run(call);
-    free(text);
     buf_fini(&call->line);
     client_target_fini(&target);
     return call->code;
+}
+
+/* One call, plain or streamed. */
+static enum cli_exit call_api(struct cli *cli, const char *method, const char *path, const json_t *body, struct call *call)
+{
+    char *text = body != NULL ? jx_text(body) : NULL;
+    enum cli_exit code = call_bytes(cli, method, path, NULL, text, text != NULL ? strlen(text) : 0, call);
+    free(text);
+    return code;
+}
+
+enum cli_exit client_upload(struct cli *cli, const char *path, const void *bytes, size_t size, json_t **out)
+{
+    struct call call = {.on_event = NULL};
+    enum cli_exit code = call_bytes(cli, "POST", path, "Content-Type: application/octet-stream", bytes, size, &call);
+    *out = call.answer != NULL ? call.answer : json_null();
+    return code;
 }
 
 enum cli_exit client_call(struct cli *cli, const char *method, const char *path, const json_t *body, json_t **out)

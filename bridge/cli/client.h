@@ -11,6 +11,8 @@
 /* body NULL: none. *out: the answer as JSON (new reference, JSON null if it was none), also on failure; may be NULL. On
  * failure the daemon's words are printed and the matching exit code returned. */
 enum cli_exit client_call(struct cli *cli, const char *method, const char *path, const json_t *body, json_t **out);
+/* POST of bytes that are no JSON. */
+enum cli_exit client_upload(struct cli *cli, const char *path, const void *bytes, size_t size, json_t **out);
 /* As client_call for an answer of server-sent events: on_data(JSON of one data: line). */
 typedef void (*client_event_fn)(const json_t *data, void *arg);
 enum cli_exit client_stream(struct cli *cli, const char *path, const json_t *body, client_event_fn on_event, void *arg);

@@ -25,7 +25,8 @@ static const char *type_of(const char *path)
 {
     static const struct {
         const char *ending, *type;
-    } rows[] = {{".md", "markdown"}, {".markdown", "markdown"}, {".txt", "text"}, {".csv", "faq"}};
+    } rows[] = {{".md", "markdown"}, {".markdown", "markdown"}, {".txt", "text"}, {".csv", "faq"},
+                 {".html", "file"}, {".htm", "file"}, {".pdf", "file"}, {".docx", "file"}, {".json", "file"}};
     const char *dot = strrchr(path, '.');
     for (size_t i = 0; dot != NULL && i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (strcasecmp(dot, rows[i].ending) == 0) {
@@ -54,12 +55,24 @@ static enum cli_exit read_file(const char *path, struct buf *out)
         return cli_fail(EXIT_FAILED, "cannot read %s", path);
     }
     if (!buf_ok(out)) {
-        return cli_fail(EXIT_REFUSED, "%s is larger than 1 MiB", path);
-    }
-    if (!utf8_valid(buf_str(out), out->len)) {
-        return cli_fail(EXIT_REFUSED, "%s is not UTF-8 text", path);
+        return cli_fail(EXIT_REFUSED, "%s is larger than %zu MiB", path, out->max >> 20);
     }
     return EXIT_DONE;
+}
+
+enum cli_exit files_read(const char *path, struct buf *out)
+{
+    return read_file(path, out);
+}
+
+/* Reads a text. */
+static enum cli_exit read_text(const char *path, struct buf *out)
+{
+    enum cli_exit code = read_file(path, out);
+    if (code == EXIT_DONE && !utf8_valid(buf_str(out), out->len)) {
+        code = cli_fail(EXIT_REFUSED, "%s is not UTF-8 text", path);
+    }
+    return code;
 }
 
 /* The title of a text: its first Markdown heading, else the file's name without its ending. */
@@ -83,7 +96,9 @@ static void give(const struct walk *walk, const char *title, const char *content
 {
     json_t *document = json_object();
     jx_set_str(document, "title", title);
-    jx_set_str(document, "content", content);
+    if (content != NULL) {
+        jx_set_str(document, "content", content);
+    }
     jx_set_str(document, "doc_type", type);
     jx_set_str(document, "external_id", external_id);
     walk->fn(document, walk->arg);
@@ -121,8 +136,14 @@ static enum cli_exit give_csv(const struct walk *walk, const char *path, const c
 static enum cli_exit walk_file(const struct walk *walk, const char *path, const char *type)
 {
     struct buf text;
+    if (strcmp(type, "file") == 0) {
+        char *title = title_of(path, type, "");
+        give(walk, title, NULL, type, path);
+        free(title);
+        return EXIT_DONE;
+    }
     buf_init(&text, FILE_MAX);
-    enum cli_exit code = read_file(path, &text);
+    enum cli_exit code = read_text(path, &text);
     if (code == EXIT_DONE && strcmp(type, "faq") == 0) {
         code = give_csv(walk, path, buf_str(&text), text.len);
     } else if (code == EXIT_DONE && text.len > 0) {
@@ -172,7 +193,7 @@ static enum cli_exit walk_path(const struct walk *walk, const char *path, unsign
     if (S_ISREG(st.st_mode) && type != NULL) {
         return walk_file(walk, path, type);
     }
-    return named ? cli_fail(EXIT_REFUSED, "%s: only .md, .txt and .csv files can be pushed", path) : EXIT_DONE;
+    return named ? cli_fail(EXIT_REFUSED, "%s: only .md, .txt, .csv, .html, .pdf, .docx and .json files can be pushed", path) : EXIT_DONE;
 }
 
 enum cli_exit files_documents(const char *path, files_fn fn, void *arg)

@@ -8,6 +8,7 @@
 #include "bridge/cli/files.h"
 #include "kb/eval.h"
 #include "queue/base/codec.h"
+#include "queue/base/crypto.h"
 
 #define BATCH_DOCUMENTS 50
 #define BATCH_BYTES (1u << 20)
@@ -20,8 +21,82 @@ struct push {
     size_t batch_bytes;
     size_t done, total; /* documents */
     int64_t created, updated, unchanged, failed;
+    json_t *known; /* external id -> SHA-256 of the file that the document was read from; NULL: not asked yet */
     enum cli_exit code;
 };
+
+/* Notes the files of one page of the agent's documents; the next page's path, NULL at the end. malloc'ed. */
+static char *known_take(struct push *push, const json_t *answer)
+{
+    size_t i;
+    json_t *doc;
+    json_array_foreach(jx_arr(answer, "results"), i, doc) {
+        if (jx_str(doc, "external_id") != NULL && jx_str(doc, "file_sha256") != NULL) {
+            jx_set_str(push->known, jx_str(doc, "external_id"), jx_str(doc, "file_sha256"));
+        }
+    }
+    const char *next = jx_str(answer, "next");
+    const char *path = next != NULL ? strstr(next, "/api/v1/") : NULL;
+    return path != NULL ? xstrdup(path) : NULL;
+}
+
+/* Asks which files the agent has been given before. */
+static void known_load(struct push *push)
+{
+    char *path = xasprintf("%.*s?page_size=100", (int)(strlen(push->path) - strlen("bulk/")), push->path);
+    push->known = json_object();
+    while (path != NULL && push->code == EXIT_DONE) {
+        json_t *answer = NULL;
+        push->code = client_call(push->cli, "GET", path, NULL, &answer);
+        free(path);
+        path = push->code == EXIT_DONE ? known_take(push, answer) : NULL;
+        json_decref(answer);
+    }
+    free(path);
+}
+
+/* Uploads the bytes of a file; its id into the document. */
+static void push_bytes(struct push *push, json_t *document, const struct buf *bytes)
+{
+    const char *path = jx_str_or(document, "external_id", ""), *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    struct buf call;
+    json_t *answer = NULL;
+    buf_init(&call, 4096);
+    buf_adds(&call, "/api/v1/files/?name=");
+    percent_encode(&call, name, strlen(name));
+    push->code = client_upload(push->cli, buf_str(&call), bytes->data, bytes->len, &answer);
+    if (push->code == EXIT_DONE) {
+        jx_set_str(document, "file_id", jx_str(json_array_get(jx_arr(answer, "files"), 0), "id"));
+    }
+    json_decref(answer);
+    buf_fini(&call);
+}
+
+/* A file for the daemon: uploaded unless the agent has it already. True if it is to be pushed. */
+static bool push_file(struct push *push, json_t *document)
+{
+    char sum[65];
+    struct buf bytes;
+    const char *path = jx_str_or(document, "external_id", "");
+    if (push->known == NULL) {
+        known_load(push);
+    }
+    buf_init(&bytes, FILES_UPLOAD_MAX);
+    if (push->code == EXIT_DONE) {
+        push->code = files_read(path, &bytes);
+    }
+    sha256_hex(buf_str(&bytes), bytes.len, sum);
+    bool same = strcmp(jx_str_or(push->known, path, ""), sum) == 0;
+    bool empty = bytes.len == 0;
+    if (push->code == EXIT_DONE && !same && !empty) {
+        push_bytes(push, document, &bytes);
+    }
+    push->unchanged += same;
+    push->done += same || empty;
+    buf_fini(&bytes);
+    return push->code == EXIT_DONE && !same && !empty;
+}
 
 /* A line of progress on stderr: a bar on a terminal, a line for each batch elsewhere. */
 static void push_progress(const struct push *push)
@@ -89,6 +164,13 @@ static void push_flush(struct push *push)
 static void push_document(json_t *document, void *arg)
 {
     struct push *push = arg;
+    if (push->code != EXIT_DONE || (strcmp(jx_str_or(document, "doc_type", ""), "file") == 0 && !push_file(push, document))) {
+        json_decref(document);
+        if (push->cli->tty && push->code == EXIT_DONE) {
+            push_progress(push);
+        }
+        return;
+    }
     push->batch_bytes += strlen(jx_str_or(document, "content", ""));
     jx_push(push->batch, document);
     if (json_array_size(push->batch) >= BATCH_DOCUMENTS || push->batch_bytes >= BATCH_BYTES) {
@@ -136,13 +218,14 @@ static enum cli_exit kb_push(struct cli *cli, const char *agent)
     }
     push_flush(&push);
     if (push.code == EXIT_DONE && push.total == 0) {
-        push.code = cli_fail(EXIT_NOT_FOUND, "found no .md, .txt or .csv file there");
+        push.code = cli_fail(EXIT_NOT_FOUND, "found no file there that can be pushed (.md, .txt, .csv, .html, .pdf, .docx, .json)");
     }
     if (push.code == EXIT_DONE) {
         push_report(&push);
         push.code = push.failed > 0 ? EXIT_REFUSED : EXIT_DONE;
     }
     json_decref(push.batch);
+    json_decref(push.known);
     free(push.path);
     return push.code;
 }

@@ -322,15 +322,15 @@ class Push(SourceCase):
                 with open(os.path.join(folder, name), "wb") as out:
                     out.write(data)
             os.symlink("/etc/passwd", os.path.join(folder, "e.html"))
-            first = self.daemon.cli_json("kb", "push", folder)
+            first = self.daemon.cli_json("kb", "push", folder, "--live")
             self.assertEqual((first["created"], first["failed"]), (4, 0), first)
             wait_for(lambda: self.search("when do cranes come"), "the files to be read")
             wait_for(lambda: any("October" in h["text"] for h in self.search("when do geese leave")), "the page to be read")
-            again = self.daemon.cli_json("kb", "push", folder)
+            again = self.daemon.cli_json("kb", "push", folder, "--live")
             self.assertEqual((again["created"], again["unchanged"]), (0, 4), again)
             with open(os.path.join(folder, "a.html"), "wb") as out:
                 out.write(b"<h1>Geese</h1><p>Geese leave in September.")
-            third = self.daemon.cli_json("kb", "push", folder)
+            third = self.daemon.cli_json("kb", "push", folder, "--live")
             self.assertEqual((third["updated"], third["unchanged"]), (1, 3), third)
             wait_for(lambda: any("September" in h["text"] for h in self.search("when do geese leave")), "the new page")
 
