@@ -207,18 +207,22 @@ void changes_put_bytes(struct changes *cs, enum kind kind, const char *part, con
     buf_fini(&head);
 }
 
-/* The body without a "sequence" of its own: the store's number takes that place. New reference. */
-static json_t *unnumbered(const json_t *body)
+/* The body without a "sequence" (and "previous") of its own: the store's takes that place. New reference. */
+static json_t *unnumbered(const json_t *body, bool chained)
 {
     json_t *copy = json_copy((json_t *)body);
 
     CHECK(copy != NULL);
     json_object_del(copy, "sequence");
+    if (chained) {
+        json_object_del(copy, "previous");
+    }
     return copy;
 }
 
-void changes_put_numbered(struct changes *cs, enum kind kind, const char *part, const char *id,
-                          const json_t *body, const char *stream)
+/* A put that the store completes when it knows the number; stream NULL: a plain one. */
+static void put_json(struct changes *cs, enum kind kind, const char *part, const char *id, const json_t *body,
+                     const char *stream, bool chained)
 {
     CHECK(kind_row(kind) != NULL && json_is_object(body));
     struct op *op = changes_op(cs, OP_PUT, (unsigned)kind, part, id, STORE_ID_MAX);
@@ -237,12 +241,26 @@ void changes_put_numbered(struct changes *cs, enum kind kind, const char *part, 
     } else if (stream == NULL) {
         changes_value(cs, op, &head, body);
     } else {
-        json_t *copy = unnumbered(body);
+        json_t *copy = unnumbered(body, chained);
         changes_value(cs, op, &head, copy);
         op->stream = arena_strdup(cs->texts, stream);
+        op->chained = chained;
         json_decref(copy);
     }
     buf_fini(&head);
+}
+
+void changes_put_numbered(struct changes *cs, enum kind kind, const char *part, const char *id,
+                          const json_t *body, const char *stream)
+{
+    put_json(cs, kind, part, id, body, stream, false);
+}
+
+void changes_put_chained(struct changes *cs, enum kind kind, const char *part, const char *id,
+                         const json_t *body, const char *stream)
+{
+    CHECK(stream != NULL);
+    put_json(cs, kind, part, id, body, stream, true);
 }
 
 void changes_delete(struct changes *cs, enum kind kind, const char *part, const char *id)

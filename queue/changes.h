@@ -20,6 +20,7 @@ struct op {
     unsigned code;           /* kind; queue for job operations */
     const char *part, *name; /* name: id, counter or lane */
     const char *stream;      /* OP_PUT: number it in this stream; else NULL */
+    bool chained;            /* and with the hash of the record before */
     uint8_t *value;          /* owned; OP_PUT: the record, OP_PUSH: the job, both as stored */
     size_t size;
     int64_t number;      /* OP_ADD: delta; OP_PUSH, OP_WAIT: delay in ms */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "queue/base/clock.h"
+#include "queue/base/crypto.h"
 #include "queue/engine_lmdb.h"
 
 void effects_add(struct effects *fx, const struct effect *effect)
@@ -210,26 +211,81 @@ static enum err old_entries(struct lmdb *db, const struct op *op, bool *found, s
     return rc == ERR_NOTFOUND ? ERR_OK : rc;
 }
 
-/* Lays the record out again in db->scratch with its stream's next number as the first field. */
+/* The hash that the last record of a chained stream left; zeros if there is none. */
+static enum err link_read(struct lmdb *db, const struct op *op, char hash[65])
+{
+    struct record_view view;
+    json_t *link = NULL;
+    enum err rc = lmdb_get(db->txn, KIND_CHAIN, op->part, op->stream, &view);
+
+    memset(hash, '0', 64);
+    hash[64] = '\0';
+    if (rc != ERR_OK) {
+        return rc == ERR_NOTFOUND ? ERR_OK : rc;
+    }
+    rc = jx_parse_lenient((const char *)view.body, view.body_size, &link);
+    if (rc == ERR_OK) {
+        memccpy(hash, jx_str_or(link, "hash", ""), '\0', 65);
+        rc = strlen(hash) == 64 ? ERR_OK : ERR_CORRUPT;
+        json_decref(link);
+    }
+    return rc;
+}
+
+/* The link that this record leaves: the hash of its body. */
+static enum err link_write(struct lmdb *db, const struct op *op, const struct kv_bytes *value,
+                           uint64_t number)
+{
+    uint8_t head[RECORD_HEAD] = {0};
+    struct record_view view;
+    struct buf link;
+    struct key key;
+    char hash[65];
+
+    CHECK(record_view(*value, &view));
+    sha256_hex(view.body, view.body_size, hash);
+    put_u64(head + 1, db->now.rev);
+    buf_init(&link, 200);
+    buf_add(&link, head, sizeof head);
+    buf_addf(&link, "{\"sequence\":%llu,\"hash\":\"%s\"}", (unsigned long long)number, hash);
+    key_record(&key, KIND_CHAIN, op->part, op->stream);
+    enum err rc = kv_put(db->txn, TABLE_RECORD, key_kv(&key), KV_BYTES(link.data, link.len));
+    if (rc == ERR_OK && number == 1) {
+        const struct op counted = {.code = KIND_CHAIN, .part = op->part};
+        rc = count_add(db, &counted, INDEX_NONE, "", 1);
+    }
+    buf_fini(&link);
+    return rc;
+}
+
+/* Lays the record out again in db->scratch with its stream's next number (and link) as the first field. */
 static enum err number_record(struct lmdb *db, const struct op *op, struct kv_bytes *value)
 {
     struct key key;
     struct record_view view;
     uint64_t number;
+    char hash[65];
 
     key_named(&key, op->part, op->stream);
     enum err rc = number_add(db, TABLE_NUMBER, &key, 1, &number);
+    if (rc == ERR_OK && op->chained) {
+        rc = link_read(db, op, hash);
+    }
     if (rc != ERR_OK) {
         return rc;
     }
     CHECK(record_view(*value, &view) && view.body_size >= 2);
     buf_reset(&db->scratch);
     buf_add(&db->scratch, value->data, RECORD_HEAD + view.entries_size);
-    buf_addf(&db->scratch, "{\"sequence\":%llu%s", (unsigned long long)number, view.body_size > 2 ? "," : "");
+    buf_addf(&db->scratch, "{\"sequence\":%llu", (unsigned long long)number);
+    if (op->chained) {
+        buf_addf(&db->scratch, ",\"previous\":\"%s\"", hash);
+    }
+    buf_adds(&db->scratch, view.body_size > 2 ? "," : "");
     buf_add(&db->scratch, view.body + 1, view.body_size - 1);
     CHECK(buf_ok(&db->scratch));
     *value = KV_BYTES(db->scratch.data, db->scratch.len);
-    return ERR_OK;
+    return op->chained ? link_write(db, op, value, number) : ERR_OK;
 }
 
 static enum err apply_put(struct lmdb *db, const struct op *op, struct effects *fx)

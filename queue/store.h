@@ -99,6 +99,11 @@ void changes_put_bytes(struct changes *cs, enum kind kind, const char *part, con
  * without gaps, in commit order. */
 void changes_put_numbered(struct changes *cs, enum kind kind, const char *part, const char *id, const json_t *body,
                           const char *stream);
+/* As changes_put_numbered; the store adds "previous" too: the SHA-256 (hex) of the stored bytes of the record that has the
+ * number before, 64 zeros for the first. A record changed, dropped or slipped in later breaks the chain. The last link stands
+ * in KIND_CHAIN under the stream's name: {"sequence", "hash"}. Such a record is never put again. */
+void changes_put_chained(struct changes *cs, enum kind kind, const char *part, const char *id, const json_t *body,
+                         const char *stream);
 void changes_delete(struct changes *cs, enum kind kind, const char *part, const char *id); /* absent is fine */
 void changes_add(struct changes *cs, const char *part, const char *counter, int64_t delta);
 /* The record as this change-set leaves it so far: for rooms of which two may write the same record in one set. New

@@ -463,6 +463,6 @@ void call_audit(struct call *c, const char *action, const char *object)
     jx_set_str(record, "from", http_peer(c->req));
     jx_set_str(record, "request_id", http_request_id(c->req));
     jx_set_time(record, "created_at", clock_wall_ms());
-    changes_put(call_changes(c), KIND_AUDIT, c->part, id.text, record);
+    changes_put_chained(call_changes(c), KIND_AUDIT, c->part, id.text, record, AUDIT_STREAM);
     json_decref(record);
 }

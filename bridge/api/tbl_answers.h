@@ -4,6 +4,7 @@
  * (server-sent events), AS_TEXT, AS_FILE (any bytes), AS_JSON (any JSON), AS_EMPTY (no body). */
 ANSWER(me_show, 200, AS_OBJECT, SCHEMA_ME)
 ANSWER(audit_list, 200, AS_LIST, SCHEMA_AUDIT_ANSWER)
+ANSWER(audit_verify, 200, AS_OBJECT, SCHEMA_AUDIT_CHECK)
 ANSWER(keys_list, 200, AS_LIST, SCHEMA_KEY_ANSWER)
 ANSWER(keys_create, 201, AS_OBJECT, SCHEMA_KEY_ANSWER)
 ANSWER(keys_show, 200, AS_OBJECT, SCHEMA_KEY_ANSWER)

@@ -6,6 +6,7 @@
 ROUTE("GET", "/me/", ON_BOTH, "any", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, me_show, "Show the account behind the key")
 
 ROUTE("GET", "/audit/", ON_BOTH, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, audit_list, "List who changed what, newest first")
+ROUTE("GET", "/audit/verify/", ON_BOTH, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, audit_verify, "Tell whether the audit log is as it was written")
 
 ROUTE("GET", "/keys/", ON_BOTH, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, keys_list, "List API keys")
 ROUTE("POST", "/keys/", ON_BOTH, "admin", BODY_JSON, SCHEMA_KEY, RATE_REQUEST, keys_create, "Create an API key; its text is shown only here")

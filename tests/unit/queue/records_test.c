@@ -1,5 +1,6 @@
 /* records_test.c: records, guards, indexes, counts, pages, numbers, counters: the seam's conformance, part
  * one. */
+#include "queue/base/crypto.h"
 #include "store_fixture.h"
 
 static void test_put_get_delete(void **state)
@@ -388,13 +389,67 @@ static void test_numbered(void **state)
     json_decref(body);
 }
 
+/* The hash of a record's bytes as stored. */
+static void stored_hash(struct fixture *f, const char *id, char out[65])
+{
+    struct snapshot *snap;
+    const void *data;
+    size_t size;
+    assert_int_equal(snapshot_open(f->store, &snap), ERR_OK);
+    assert_int_equal(snapshot_get_bytes(snap, KIND_AUDIT, PART, id, &data, &size, NULL), ERR_OK);
+    sha256_hex(data, size, out);
+    snapshot_close(snap);
+}
+
+/* Each record of a chained stream holds the hash of the one before; the last hash stands apart; a set that
+ * fails adds no link. */
+static void test_chained(void **state)
+{
+    struct fixture *f = *state;
+    char expected[65], id[32];
+    memset(expected, '0', 64);
+    expected[64] = '\0';
+    for (int i = 1; i <= 5; i++) {
+        struct changes *cs = changes_new();
+        json_t *body = json_pack("{s:s,s:i,s:s}", "previous", "mine", "n", i, "sequence", "mine");
+        snprintf(id, sizeof id, "aud_%d", i);
+        changes_put_chained(cs, KIND_AUDIT, PART, id, body, "audit");
+        assert_int_equal(commit(f, cs), ERR_OK);
+        cs = changes_new();
+        changes_expect(cs, KIND_AUDIT, PART, id, 0); /* it is there */
+        changes_put_chained(cs, KIND_AUDIT, PART, "aud_no", body, "audit");
+        assert_int_equal(commit(f, cs), ERR_CONFLICT);
+        json_decref(body);
+        body = get(f, KIND_AUDIT, PART, id, NULL);
+        assert_int_equal(jx_int(body, "sequence", 0), i);
+        assert_int_equal(jx_int(body, "n", 0), i);
+        assert_string_equal(jx_str(body, "previous"), expected);
+        json_decref(body);
+        stored_hash(f, id, expected);
+        json_t *link = get(f, KIND_CHAIN, PART, "audit", NULL);
+        assert_string_equal(jx_str(link, "hash"), expected);
+        assert_int_equal(jx_int(link, "sequence", 0), i);
+        json_decref(link);
+    }
+    json_t *empty = json_object();
+    struct changes *cs = changes_new(); /* two links in one set, in another stream */
+    changes_put_chained(cs, KIND_AUDIT, PART, "aud_a", empty, "other");
+    changes_put_chained(cs, KIND_AUDIT, PART, "aud_b", empty, "other");
+    assert_int_equal(commit(f, cs), ERR_OK);
+    json_decref(empty);
+    stored_hash(f, "aud_a", expected);
+    json_t *body = get(f, KIND_AUDIT, PART, "aud_b", NULL);
+    assert_string_equal(jx_str(body, "previous"), expected);
+    json_decref(body);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORE_TEST(test_put_get_delete), STORE_TEST(test_bytes),        STORE_TEST(test_expect),
         STORE_TEST(test_once),           STORE_TEST(test_pages),        STORE_TEST(test_page_position),
         STORE_TEST(test_indexes_follow), STORE_TEST(test_index_values), STORE_TEST(test_faults),
-        STORE_TEST(test_counters),       STORE_TEST(test_numbered),
+        STORE_TEST(test_counters),       STORE_TEST(test_numbered),     STORE_TEST(test_chained),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
