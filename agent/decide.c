@@ -162,7 +162,8 @@ static void reply_without_model(struct turn *turn)
     const char *why = model_class_name(turn->gen.class);
 
     turn_request(turn, &request);
-    const char *text = turn_confident(turn) ? model_extract(&request, turn->arena) : NULL;
+    bool words_suffice = turn_confident(turn) && !turn_has_material(turn); /* nobody looked at the files */
+    const char *text = words_suffice ? model_extract(&request, turn->arena) : NULL;
     if (turn->gen.class == MODEL_FILTERED) {
         turn_hand_off(turn, HANDOFF_FILTERED, why);
     } else if (text != NULL) {

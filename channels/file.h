@@ -1,10 +1,11 @@
 /* file.h: media files, in and out: a record beside content-addressed bytes (blob.h).
  *
  * KIND_FILE record: {"id", "state": "waiting|ready|failed", "name"?, "mime_type", "size"?, "sha256"? (hex),
- * "url", "channel_id"?, "conversation_id"?, "message_id"?, "media_id"? (the platform's), "named_sha256"? (as
- * the platform wrote it), "error"?: {"code", "detail"}, "reading"?: {"state": "waiting|done|none|failed",
- * "code"?, "detail"?} (words of a voice message or a document; "none": nobody wants them), "words"? (the text
- * of a document), "uploads"?: {CHANNEL_ID: {"id", "at"}}, "created_at", "updated_at"}. Thread: any. */
+ * "url", "channel_id"?, "conversation_id"?, "message_id"?, "declared_type"? (where the bytes show another
+ * one), "media_id"? (the platform's), "named_sha256"? (as the platform wrote it), "error"?: {"code",
+ * "detail"}, "reading"?: {"state": "waiting|done|none|failed", "code"?, "detail"?} (words of a voice message
+ * or a document; "none": nobody wants them), "words"? (the text of a document), "uploads"?: {CHANNEL_ID:
+ * {"id", "at"}}, "created_at", "updated_at"}. Thread: any. */
 #ifndef CHASQUI_CHANNELS_FILE_H
 #define CHASQUI_CHANNELS_FILE_H
 

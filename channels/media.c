@@ -282,13 +282,34 @@ static bool sum_fits(const struct fetching *f, const struct media_result *result
     return !any;
 }
 
-/* Takes a file that came: its type is what its bytes show. */
+static bool begins(const char *type, const char *with)
+{
+    return strncmp(type, with, strlen(with)) == 0;
+}
+
+/* True if the bytes show what was declared: a type of the same family. Of most documents the bytes show
+ * nothing. */
+static bool types_agree(const char *declared, const char *shown)
+{
+    bool silent = begins(declared, "application/") && !begins(declared, "application/pdf");
+
+    return declared[0] == '\0' || silent ||
+           (begins(declared, "application/") ? begins(shown, declared)
+                                             : strncmp(declared, shown, strcspn(declared, "/") + 1) == 0);
+}
+
+/* Takes a file that came: its type is what its bytes show. What pretended to be something else is kept as
+ * plain bytes, and says so: no reader, no model and no browser takes it for what it claims to be. */
 static void file_take(struct fetching *f, const struct media_result *result)
 {
-    const char *said = jx_str(f->file, "mime_type");
-    const char *declared = result->type[0] != '\0' ? result->type : said;
+    char *declared = xstrdup(result->type[0] != '\0' ? result->type : jx_str_or(f->file, "mime_type", ""));
+    const char *shown = blob_type(result->sha256, declared);
 
-    file_fill(f->file, result->sha256, result->size, blob_type(result->sha256, declared));
+    file_fill(f->file, result->sha256, result->size, shown);
+    if (!types_agree(declared, shown)) {
+        jx_set_str(f->file, "declared_type", declared);
+    }
+    free(declared);
 }
 
 static void fetched(const struct media_result *result, void *arg)

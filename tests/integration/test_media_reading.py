@@ -138,6 +138,17 @@ class Voice(ReadingCase):
         self.assertIn("9 in the morning", self.sends(OGG, "audio/ogg", "audio"))
 
 
+    def test_a_person_who_has_the_conversation_gets_the_words_and_the_ai_is_silent(self):
+        self.ask(sender=self.sender)
+        self.daemon.ok(self.daemon.post(f"/api/v1/conversations/{self.conversation()['id']}/handoff/", {"reason": "asked"}))
+        before = len(self.model.requests)
+        self.model.hears = "for the person"
+        self.sends(OGG, "audio/ogg", "audio", wait=False)
+        wait_for(lambda: self.message("audio")["text"] == "for the person", "the words")
+        wait_for(self.daemon.idle, "idle")
+        self.assertEqual(len(self.model.requests), before)
+
+
 class SlowVoice(ReadingCase):
     options = {"file_time": "1s"}
 
@@ -182,6 +193,12 @@ class Vision(ReadingCase):
             self.assertEqual(self.sends(data, "image/png", "image", caption=caption), HANDED)
             self.handed("file")
         self.assertEqual(self.model.requests, [])
+
+    def test_a_model_that_fails_answers_nothing_about_a_picture(self):
+        self.model.always(Error(401))
+        self.assertEqual(self.sends(PNG, "image/png", "image", caption=QUESTION), HANDED)
+        wait_for(lambda: self.conversation()["status"] == "handoff", "a person")
+        self.assertEqual(self.conversation()["handoff"]["reason"], "model_failure")
 
     def test_a_blind_model_gets_the_caption_only(self):
         self.settings(model={"vision": False})
@@ -258,6 +275,40 @@ class Documents(ReadingCase):
         self.assertEqual(self.sends(b"PK\x03\x04 sheet", "application/vnd.ms-excel", "document", filename="a.xls", caption=QUESTION), ANSWER)
         wait_for(self.daemon.idle, "idle")
         self.assertEqual(self.info("document")["reading"], {"state": "none"})
+
+
+class Streams(ReadingCase):
+    options = {"media_max": "100MiB"}
+
+    def peak(self):
+        """The most memory the daemon has had, in MiB."""
+        with open(f"/proc/{self.daemon.process.pid}/status", encoding="ascii") as handle:
+            return next(int(line.split()[1]) // 1024 for line in handle if line.startswith("VmHWM"))
+
+    def test_a_large_file_never_stands_in_memory(self):
+        data = PNG + bytes(80 << 20)
+        before = self.peak()
+        self.sends(data, "image/png", "image", wait=False, caption="large")
+        info = wait_for(lambda: (i := self.info("image"))["state"] == "ready" and i, "the file")
+        self.assertEqual((info["size"], info["mime_type"]), (len(data), "image/png"))
+        self.assertLess(self.peak() - before, 40)
+
+    def test_a_crash_in_the_middle_of_a_download_costs_nothing(self):
+        hold = self.model.hold()
+        self.graph.media_faults = [hold]
+        self.sends(PNG, "image/png", "image", wait=False, caption="menu")
+        hold.wait_reached()
+        self.daemon.kill()
+        hold.release()
+        self.daemon.start()
+        info = wait_for(lambda: (i := self.info("image"))["state"] == "ready" and i, "the file")
+        self.assertEqual(self.daemon.get(info["url"]).body, PNG)
+
+    def test_bytes_that_pretend_are_kept_plain_and_say_so(self):
+        self.sends(b"<html><script>1</script>", "image/png", "image", wait=False, caption="menu")
+        info = wait_for(lambda: (i := self.info("image"))["state"] == "ready" and i, "the file")
+        self.assertEqual((info["mime_type"], info["declared_type"]), ("application/octet-stream", "image/png"))
+        self.assertEqual(self.daemon.get(info["url"]).headers["content-type"], "application/octet-stream")
 
 
 class Sums(ReadingCase):
