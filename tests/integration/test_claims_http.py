@@ -1,11 +1,16 @@
 """The claims about root, keys, limits, errors and envelopes, one by one; a test's name begins with the claim's number."""
+import glob
+import http.client
+import os
 import re
 import socket
 import time
 import unittest
+import urllib.parse
 
 from tests.support import traffic
-from tests.support.daemon import Daemon, http, wait_for
+from tests.support.daemon import ROOT, Daemon, wait_for
+from tests.support.daemon import http as http_call
 
 LIMITS = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
 ERROR_TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
@@ -100,6 +105,7 @@ class ConvoRoot(ClaimCase):
             self.assertEqual(self.get(path).status, 200, path)
 
     def test_convo_12_to_16_me(self):
+        """CONVO-12 the fields, CONVO-13 the id, CONVO-14 the plan, CONVO-15 agents_count, CONVO-16 api_version."""
         me = self.get("/api/v1/me/").json
         self.assertTrue({"id", "email", "plan", "agents_count", "api_version"} <= set(me))
         self.assertRegex(me["id"], r"^usr_[0-9A-Z]{14,}$")
@@ -159,6 +165,7 @@ class ConvoLimits(ClaimCase):
             self.assertEqual(self.daemon.post(base + "/messages/", {"to": "+14155550199", "text": str(i)}, key=self.daemon.test).status, 201)
 
     def test_convo_46_47_nexv_29_every_answer_carries_the_headers(self):
+        """CONVO-46, NEXV-29: on 200, 201, 400, 404 and 429; CONVO-47: Reset is a Unix second at most a minute ahead."""
         account = self.account("free")
         key = account["live_key"]
         answers = [self.get("/api/v1/me/", key=key), self.daemon.post("/api/v1/agents/", {"name": "x"}, key=key),
@@ -214,6 +221,8 @@ class Errors(ClaimCase):
                 429: limited}
 
     def test_nexv_22_to_27_rovx_35_to_37_every_error_has_both_shapes(self):
+        """NEXV-22 message, NEXV-23 400, NEXV-24 401, NEXV-25 403, NEXV-26 404, NEXV-27 429 with its wait; ROVX-35 the four fields,
+        ROVX-36 the code of a limit, ROVX-37 the time with milliseconds. 500 (NEXV-28) is in test_promises."""
         for prefix in ("/api/v1", "/v1"):
             for status, answer in self.provoked(prefix).items():
                 self.assertEqual(answer.status, status, answer)
@@ -227,13 +236,14 @@ class Errors(ClaimCase):
                     self.assertGreater(int(answer.headers["retry-after"]), 0)
 
     def test_nexv_23_a_malformed_body_is_400(self):
-        answer = http("POST", self.daemon.url + "/v1/bots", b"{", {"X-API-Key": self.daemon.live, "Content-Type": "application/json"})
+        answer = http_call("POST", self.daemon.url + "/v1/bots", b"{", {"X-API-Key": self.daemon.live, "Content-Type": "application/json"})
         self.assertEqual(answer.status, 400)
 
     def test_nexv_24_no_key_and_a_bad_key_are_401(self):
         self.assertEqual({self.get("/v1/me", key=key).status for key in (False, "ck_live_x", "ck_live_" + "0" * 28)}, {401})
 
     def test_rovx_38_39_lists(self):
+        """ROVX-38 the envelope, ROVX-39 page sizes up to 100."""
         for _ in range(3):
             self.made_key()
         listed = self.get("/v1/keys?pageSize=2").json
@@ -247,6 +257,12 @@ class Errors(ClaimCase):
         statuses = [self.get("/v1/dead-letters").status for _ in range(42)]
         self.assertEqual((set(statuses[:40]), set(statuses[40:])), ({200}, {429}))
         self.assertEqual(self.get("/v1/conversations").status, 200)
+        target = urllib.parse.urlsplit(self.daemon.url)
+        for source, status in (("127.0.0.2", 200), ("127.0.0.1", 429)):
+            connection = http.client.HTTPConnection(target.hostname, target.port, timeout=20, source_address=(source, 0))
+            connection.request("GET", "/v1/dead-letters", headers={"Authorization": "Bearer " + self.daemon.live})
+            self.assertEqual(connection.getresponse().status, status, source)
+            connection.close()
 
     def test_rovx_42_keys_are_managed_outside_the_developer_api(self):
         made = self.daemon.cli_json("keys", "create", "From the command line")
@@ -267,3 +283,18 @@ class Waiting(ClaimCase):
         began = time.monotonic()
         wait_for(lambda: time.monotonic() - began >= wait, "Retry-After", wait + 5)
         self.assertEqual(self.get("/api/v1/me/", key=key).status, 200)
+
+
+class Claims(unittest.TestCase):
+    ranges = {"CONVO": (*range(1, 17), *range(42, 53)), "NEXV": range(22, 33), "ROVX": (*range(35, 43), 46)}
+
+    def test_each_claim_is_named_by_a_test(self):
+        """In a test's name (convo_07) or in its docstring (CONVO-07)."""
+        text = ""
+        for path in glob.glob(os.path.join(ROOT, "tests", "integration", "test_*.py")):
+            with open(path, encoding="utf-8") as handle:
+                tests = re.findall(r'def (test_\w+)\(self\):\n(?:\s+"""(.*?)""")?', handle.read(), re.S)
+            text += "".join(f"{name} {said}\n" for name, said in tests)
+        missing = [f"{page}-{number:02d}" for page, numbers in self.ranges.items() for number in numbers
+                   if f"{page}-{number:02d}" not in text and not re.search(rf"{page.lower()}(_\d\d)*_{number:02d}(_|\b)", text)]
+        self.assertEqual(missing, [])
