@@ -8,6 +8,7 @@
 
 #include "bridge/api/accounts.h"
 #include "bridge/api/keys.h"
+#include "bridge/api/known.h"
 #include "queue/base/clock.h"
 
 /* The key of a request whatever header carries it, NULL if none does. */
@@ -51,7 +52,9 @@ static enum err set_caller(struct call *c, const char *account_id, enum mode mod
 {
     uint64_t rev;
     struct caller *caller = &c->caller;
-    enum err rc = account_get(call_snap(c), account_id, &caller->account, &rev);
+    enum err rc = account_id != NULL && strlen(account_id) <= STORE_ID_MAX
+                      ? known_get(call_snap(c), KIND_ACCOUNT, account_id, &caller->account, &rev)
+                      : account_get(call_snap(c), account_id, &caller->account, &rev);
     if (rc != ERR_OK) {
         return rc;
     }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "bridge/api/known.h"
 #include "queue/base/clock.h"
 #include "queue/base/codec.h"
 #include "queue/base/crypto.h"
@@ -92,6 +93,18 @@ static bool is_expired(const json_t *key)
     return text != NULL && (!clock_parse(text, &ms, &date_only) || ms <= clock_wall_ms());
 }
 
+/* The key whose hash was seen before, if it is still there under the same id. */
+static enum err find_known(struct snapshot *snap, const char *hash, json_t **key, uint64_t *rev)
+{
+    const char *id = known_id(hash);
+    enum err rc = id != NULL ? known_get(snap, KIND_KEY, id, key, rev) : ERR_NOTFOUND;
+    if (rc == ERR_OK && (strcmp(jx_str_or(*key, "hash", ""), hash) != 0 || is_expired(*key))) {
+        json_decref(*key);
+        rc = ERR_NOTFOUND;
+    }
+    return rc;
+}
+
 enum err key_find(struct snapshot *snap, const char *text, json_t **key, uint64_t *rev)
 {
     char hash[65];
@@ -100,6 +113,9 @@ enum err key_find(struct snapshot *snap, const char *text, json_t **key, uint64_
         return ERR_NOTFOUND;
     }
     sha256_hex(text, KEY_LEN, hash);
+    if (find_known(snap, hash, key, rev) == ERR_OK) {
+        return ERR_OK;
+    }
     struct page_query query = {
         .kind = KIND_KEY, .part = PARTITION_GLOBAL, .index = INDEX_KEY_BY_HASH, .match = {hash}, .limit = 1};
     enum err rc = snapshot_page(snap, &query, &page);
@@ -110,6 +126,7 @@ enum err key_find(struct snapshot *snap, const char *text, json_t **key, uint64_
     if (page.count == 1 && !is_expired(page.rows[0].body)) {
         *key = json_incref(page.rows[0].body);
         *rev = page.rows[0].rev;
+        known_note(hash, page.rows[0].id);
         rc = ERR_OK;
     }
     store_page_free(&page);
