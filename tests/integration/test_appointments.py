@@ -1,0 +1,87 @@
+"""Appointments: free slots, one winner for each, moved, cancelled, reminded."""
+import datetime
+import threading
+
+from tests.integration.test_whatsapp import CUSTOMER
+from tests.integration.test_window import WithApp
+from tests.support.daemon import wait_for
+
+SECTION = {"enabled": True, "time_zone": "Europe/Madrid", "slot_minutes": 30, "horizon_days": 30,
+           "services": [{"id": "cut", "name": "Haircut", "minutes": 30, "resources": ["ana"]},
+                        {"id": "class", "name": "Class", "minutes": 60, "resources": ["room"]}],
+           "resources": [{"id": "ana", "name": "Ana"}, {"id": "room", "capacity": 3}]}
+
+
+def moment(**ahead):
+    return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(**ahead)).replace(microsecond=0).isoformat().replace("+00:00", "Z")
+
+
+class Appointments(WithApp):
+    def setUp(self):
+        super().setUp()
+        self.settings(appointments=SECTION)
+
+    def book(self, **body):
+        return self.daemon.post("/api/v1/appointments/", {"agent_id": self.daemon.agent, "service": "cut", **body})
+
+    def slots(self, query=""):
+        return self.daemon.ok(self.daemon.get(f"/api/v1/agents/{self.daemon.agent}/availability/?service=cut{query}"))["slots"]
+
+    def test_a_slot_is_offered_booked_moved_and_given_back(self):
+        first, second = self.slots()[2:4]
+        made = self.daemon.ok(self.book(starts_at=first["starts_at"], name="Lena"), 201)
+        self.assertEqual((made["status"], made["resource"], made["name"], made["sequence"]), ("booked", "ana", "Lena", 0))
+        self.assertEqual(self.app.wait("appointment.booked")[0]["data"]["appointment"]["id"], made["id"])
+        self.assertNotIn(first["starts_at"], [s["starts_at"] for s in self.slots()])
+        taken = self.book(starts_at=first["starts_at"])
+        self.assertEqual((taken.status, taken.json["error"]["field"]), (409, "starts_at"), taken)
+
+        moved = self.daemon.ok(self.daemon.patch(f"/api/v1/appointments/{made['id']}/", {"starts_at": second["starts_at"]}))
+        self.assertEqual((moved["starts_at"], moved["sequence"]), (second["starts_at"], 1))
+        self.assertIn(first["starts_at"], [s["starts_at"] for s in self.slots()])
+        gone = self.daemon.ok(self.daemon.patch(f"/api/v1/appointments/{made['id']}/", {"status": "cancelled", "reason": "ill"}))
+        self.assertEqual(gone["status"], "cancelled")
+        self.assertEqual(self.app.wait("appointment.cancelled")[0]["data"]["reason"], "ill")
+        self.assertIn(second["starts_at"], [s["starts_at"] for s in self.slots()])
+        again = self.daemon.patch(f"/api/v1/appointments/{made['id']}/", {"starts_at": first["starts_at"]})
+        self.assertEqual(again.status, 409)
+
+    def test_parallel_requests_for_one_slot_have_one_winner(self):
+        for slot in self.slots()[3:8]:
+            answers = []
+            threads = [threading.Thread(target=lambda: answers.append(self.book(starts_at=slot["starts_at"]).status)) for _ in range(16)]
+            [t.start() for t in threads]
+            [t.join() for t in threads]
+            self.assertEqual(sorted(answers), [201] + [409] * 15)
+        booked = self.daemon.ok(self.daemon.get(f"/api/v1/appointments/?agent_id={self.daemon.agent}&status=booked"))["results"]
+        self.assertEqual(len(booked), 5)
+
+    def test_what_cannot_be_booked_is_refused_by_name(self):
+        for body, status, field in (({"starts_at": "tomorrow"}, 400, "starts_at"), ({"starts_at": moment(days=-1)}, 409, "starts_at"),
+                                    ({"starts_at": moment(days=90)}, 409, "starts_at"),
+                                    ({"starts_at": moment(days=1), "service": "dye"}, 400, "service"),
+                                    ({"starts_at": moment(days=1), "resource": "room"}, 400, "resource"),
+                                    ({"starts_at": moment(days=1), "contact_id": "con_x"}, 400, "contact_id")):
+            answer = self.book(**body)
+            self.assertEqual((answer.status, answer.json["error"]["field"]), (status, field), answer)
+
+    def test_a_reminder_is_a_text_inside_the_window_and_an_event(self):
+        self.settings(appointments={"reminders": [{"before_minutes": 60, "text": "See you: {{service}}, {{name}}"}]})
+        self.graph.says(CUSTOMER, "When does the shop open?")
+        self.graph.wait_sends(1)
+        conversation = self.only_conversation()
+        made = self.daemon.ok(self.book(starts_at=moment(minutes=60, seconds=6), conversation_id=conversation["id"], name="Lena"), 201)
+        void = self.daemon.ok(self.book(starts_at=moment(minutes=95), service="class", conversation_id=conversation["id"]), 201)
+        self.daemon.ok(self.daemon.patch(f"/api/v1/appointments/{void['id']}/", {"status": "cancelled"}))
+        event = self.app.wait("appointment.reminder")[0]
+        self.assertEqual((event["data"]["appointment"]["id"], event["data"]["sent"]), (made["id"], True))
+        self.assertEqual(self.graph.wait_sends(2)[1].body["text"]["body"], "See you: Haircut, Lena")
+
+    def test_a_moved_appointment_does_not_remind_at_its_old_time(self):
+        self.settings(appointments={"reminders": [{"before_minutes": 60}]})
+        made = self.daemon.ok(self.book(starts_at=moment(minutes=60, seconds=4)), 201)
+        self.daemon.ok(self.daemon.patch(f"/api/v1/appointments/{made['id']}/", {"starts_at": moment(minutes=60, seconds=7)}))
+        event = self.app.wait("appointment.reminder")[0]
+        self.assertEqual((event["data"]["appointment"]["sequence"], event["data"]["sent"]), (1, False))
+        wait_for(self.daemon.idle, "idle")
+        self.assertEqual([e["type"] for e in self.app.events].count("appointment.reminder"), 1)
