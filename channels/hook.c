@@ -2,7 +2,8 @@
  *
  * The record is one line of JSON about the call, a newline, then the raw bytes. Its job runs in one of a few
  * lanes of the channel: posts about the same customer share a lane, so that they are taken apart in the order
- * of arrival, while a storm of one customer's posts does not hold up the others. Which lane is a mere guess
+ * of arrival, while a storm of one customer's posts does not hold up the others; posts of statuses alone have
+ * lanes of their own. Which lane is a mere guess
  * from the bytes (the first "from" or "recipient_id"); a wrong guess costs order between posts, which
  * platforms do not promise either. */
 #include <stdio.h>
@@ -35,6 +36,19 @@ static const char *value_behind(const char *body, size_t size, const char *key, 
     return close != NULL ? at : NULL;
 }
 
+/* True for a post of nothing but statuses, as far as the bytes tell: these need no order among the messages
+ * (the ladder of message.c takes them in any), and a thousand of them must not stand before one customer's
+ * words. */
+static bool statuses_only(const char *body, size_t size)
+{
+    static const char statuses[] = "\"statuses\"", messages[] = "\"messages\":";
+    static const char echoes[] = "\"message_echoes\"";
+
+    return memmem(body, size, statuses, sizeof statuses - 1) != NULL &&
+           memmem(body, size, messages, sizeof messages - 1) == NULL &&
+           memmem(body, size, echoes, sizeof echoes - 1) == NULL;
+}
+
 static void lane_of(const char *channel_id, const char *body, size_t size, char lane[JOB_LANE_MAX])
 {
     static const char *const keys[] = {"\"from\"", "\"from_user_id\"", "\"recipient_id\"",
@@ -47,7 +61,7 @@ static void lane_of(const char *channel_id, const char *body, size_t size, char 
         who = value_behind(body, scanned, keys[i], &len);
     }
     unsigned number = who != NULL ? crc32_of(who, len) % LANES : 0;
-    snprintf(lane, JOB_LANE_MAX, "%s:%u", channel_id, number);
+    snprintf(lane, JOB_LANE_MAX, "%s:%s%u", channel_id, statuses_only(body, size) ? "s" : "", number);
 }
 
 void channel_hook_store(struct changes *cs, const char *part, const char *channel_id, const char *body,

@@ -31,7 +31,11 @@ static const struct {
     {"fence", "```python\nx = **y**\n```\n**done**", "```\nx = **y**\n```\n*done*"},
     {"open mark", "5 ** or more", "5 ** or more"},
     {"unclosed bold", "**never closed", "**never closed"},
-    {"other scripts", "**\xc3\x96" "ffnung** um 9", "*\xc3\x96" "ffnung* um 9"},
+    {"other scripts",
+     "**\xc3\x96"
+     "ffnung** um 9",
+     "*\xc3\x96"
+     "ffnung* um 9"},
     {"stars only", "*****", "*****"},
     {"empty", "", ""},
 };
@@ -107,9 +111,48 @@ static void test_number(void **state)
     pace_reset();
 }
 
+static void test_hold(void **state)
+{
+    int64_t now = 1000000;
+
+    (void)state;
+    pace_reset();
+    assert_int_equal(pace_take("chn_1", "con_1", now), 0);
+    pace_hold("chn_1", 5000, now);
+    pace_hold("chn_1", 2000, now); /* the longer one stays */
+    assert_int_equal(pace_take("chn_1", "con_2", now), 5000);
+    assert_int_equal(pace_take("chn_2", "con_2", now), 0); /* another channel goes on */
+    assert_int_equal(pace_take("chn_1", "con_2", now + 4999), 1);
+    assert_int_equal(pace_take("chn_1", "con_2", now + 5000), 0);
+    pace_hold("chn_1", 3600000, now + 6000);
+    assert_true(pace_take("chn_1", "con_3", now + 1000000) > 0);
+    pace_release("chn_1");
+    assert_int_equal(pace_take("chn_1", "con_3", now + 1000000), 0);
+    pace_reset();
+}
+
+/* The platform's own throughput counts where the operator left the usual rate. */
+static void test_throughput(void **state)
+{
+    int64_t now = 1000000;
+    char contact[24];
+    unsigned let = 0;
+
+    (void)state;
+    pace_reset();
+    for (unsigned i = 0; i < 1000; i++) {
+        snprintf(contact, sizeof contact, "con_%u", i);
+        let += pace_take_at("chn_1", contact, 1000, now) == 0;
+    }
+    assert_int_equal(let, 1000);
+    assert_true(pace_take_at("chn_1", "con_x", 1000, now) > 0);
+    pace_reset();
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_marks), cmocka_unit_test(test_pair),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_hold), cmocka_unit_test(test_throughput),
+                                       cmocka_unit_test(test_marks), cmocka_unit_test(test_pair),
                                        cmocka_unit_test(test_number)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);

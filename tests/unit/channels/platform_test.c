@@ -378,6 +378,35 @@ static void test_channel_secrets(void **state)
     buf_fini(&secret);
 }
 
+static void test_usage(void **state)
+{
+    static const struct {
+        const char *label, *header;
+        int64_t want;
+    } rows[] = {
+        {"none", NULL, 0},
+        {"no JSON", "soon", 0},
+        {"a list", "[1]", 0},
+        {"little", "{\"call_count\":28,\"total_time\":25,\"total_cputime\":25}", 0},
+        {"near", "{\"call_count\":80}", 100},
+        {"nearer", "{\"call_count\":10,\"total_cputime\":95}", 1600},
+        {"full", "{\"total_time\":100}", 60000},
+        {"full, with an estimate", "{\"call_count\":100,\"estimated_time_to_regain_access\":3}", 180000},
+        {"an absurd estimate", "{\"estimated_time_to_regain_access\":100000}", 3600000},
+        {"by account", "{\"1\":[{\"type\":\"x\",\"call_count\":1}],\"2\":[{\"call_count\":90}]}", 1100},
+        {"by account, with an estimate", "{\"1\":[{\"estimated_time_to_regain_access\":1}]}", 60000},
+        {"odd figures", "{\"call_count\":\"90\",\"1\":[7,null]}", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int64_t got = whatsapp_usage_hold(rows[i].header);
+        if (got != rows[i].want) {
+            fail_msg("%s: %lld", rows[i].label, (long long)got);
+        }
+    }
+}
+
 static void test_content_check(void **state)
 {
     static const struct {
@@ -460,7 +489,8 @@ int main(void)
         cmocka_unit_test(test_error_rows),     cmocka_unit_test(test_phone),
         cmocka_unit_test(test_identity),       cmocka_unit_test(test_text_pieces),
         cmocka_unit_test(test_channel_fields), cmocka_unit_test(test_channel_secrets),
-        cmocka_unit_test(test_content_check),  cmocka_unit_test(test_registry),
+        cmocka_unit_test(test_usage),          cmocka_unit_test(test_content_check),
+        cmocka_unit_test(test_registry),
     };
 
     return cmocka_run_group_tests(tests, fixture_keys, NULL);
