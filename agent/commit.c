@@ -74,10 +74,11 @@ static void add_handoff(struct turn *turn, struct changes *cs, struct snapshot *
 {
     const struct handoff_row *row = handoff_reason_row(turn->reason);
     const char *announce = jx_str_or(turn_handoff(turn), "announce", row->announce);
+    const char *note = turn->note != NULL ? turn->note : row->note;
 
     mark_answered(turn);
     add_sayings(turn, cs, snap);
-    turn->sent = handoff_trigger(cs, snap, turn->part, turn->conversation, turn->rev, row->name, row->note,
+    turn->sent = handoff_trigger(cs, snap, turn->part, turn->conversation, turn->rev, row->name, note,
                                  turn->reason == HANDOFF_LOOP ? NULL : announce);
     changes_add(cs, turn->part, "turns.handed_off", 1);
 }
@@ -109,6 +110,13 @@ static void add_trace(const struct turn *turn, struct changes *cs)
     json_t *trace = turn_trace(turn);
     changes_put(cs, KIND_TURN, turn->part, turn->id.text, trace);
     json_decref(trace);
+}
+
+/* Tokens and money, whatever came of them. */
+static void add_spend(const struct turn *turn, struct changes *cs)
+{
+    spend_write(cs, turn->part, jx_str_or(turn->agent, "id", ""), turn->conversation_id, &turn->spent,
+                clock_wall_ms());
 }
 
 /* What the steps asked to be written besides. False if one of them is not possible any more. */
@@ -147,6 +155,7 @@ static enum err build(struct turn *turn, struct changes **out)
     }
     snapshot_close(snap);
     add_trace(turn, cs);
+    add_spend(turn, cs);
     changes_ack(cs, turn->job);
     *out = cs;
     return ERR_OK;
@@ -218,6 +227,7 @@ static enum turn_outcome postpone(struct turn *turn, int64_t ms)
     struct changes *cs = changes_new();
 
     changes_postpone(cs, turn->job, ms);
+    add_spend(turn, cs);
     turn->action = ACTION_POSTPONE;
     turn->settled = false;
     return submit(turn, cs);

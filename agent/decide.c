@@ -8,6 +8,7 @@
 
 #include "agent/cite.h"
 #include "agent/guard.h"
+#include "agent/tool/tool.h"
 
 #define TOPICS_SHOWN 4
 
@@ -133,6 +134,17 @@ static void reply_extract(struct turn *turn, const char *text)
     turn_reply(turn, cite_append(text, citations, style, turn->arena), "knowledge");
 }
 
+/* What the knowledge does not back may be said only where a tool answered, or as a question: a model that was
+ * asked for the sake of its tools must not answer out of itself. */
+static bool is_grounded(const struct turn *turn, const char *text)
+{
+    bool asks = strchr(text, '?') != NULL || strstr(text, "\xef\xbc\x9f") != NULL || /* full width */
+                strstr(text, "\xd8\x9f") != NULL;                                    /* Arabic */
+
+    return turn->gen.box == NULL || turn_confident(turn) || turn->small_talk || turn_has_material(turn) ||
+           strcmp(turn_fallback(turn), "TRY_ANYWAY") == 0 || toolbox_helped(turn->gen.box) || asks;
+}
+
 /* A model's draft: filtered, its marks resolved. */
 static void reply_draft(struct turn *turn)
 {
@@ -147,7 +159,7 @@ static void reply_draft(struct turn *turn)
     turn->links_removed = report.links_removed;
     if (report.withheld) {
         turn_hand_off(turn, HANDOFF_FILTERED, "guard");
-    } else if (text[0] == '\0' || strstr(text, MODEL_NO_ANSWER) != NULL) {
+    } else if (text[0] == '\0' || strstr(text, MODEL_NO_ANSWER) != NULL || !is_grounded(turn, text)) {
         turn->why = "no_answer";
         fall_back(turn);
     } else {
@@ -164,7 +176,9 @@ static void reply_without_model(struct turn *turn)
     turn_request(turn, &request);
     bool words_suffice = turn_confident(turn) && !turn_has_material(turn); /* nobody looked at the files */
     const char *text = words_suffice ? model_extract(&request, turn->arena) : NULL;
-    if (turn->gen.class == MODEL_FILTERED) {
+    if (turn->gen.class == MODEL_BUDGET && text == NULL) {
+        turn_hand_off(turn, HANDOFF_BUDGET, why);
+    } else if (turn->gen.class == MODEL_FILTERED) {
         turn_hand_off(turn, HANDOFF_FILTERED, why);
     } else if (text != NULL) {
         turn->fallback = "extractive";

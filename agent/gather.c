@@ -10,6 +10,7 @@
 
 #include "agent/profile.h"
 #include "agent/words.h"
+#include "channels/contact.h"
 #include "channels/conversation.h"
 #include "channels/message.h"
 #include "queue/base/clock.h"
@@ -54,6 +55,20 @@ static enum err read_records(struct turn *turn, struct snapshot *snap)
         arena_defer(turn->arena, jx_decref, turn->agent);
     }
     return rc == ERR_NOTFOUND ? ERR_OK : rc;
+}
+
+/* What is known of the customer. */
+static void read_contact(struct turn *turn, struct snapshot *snap)
+{
+    json_t *contact = NULL;
+    const char *id = jx_str(turn->conversation, "contact_id");
+
+    if (id == NULL || snapshot_get(snap, KIND_CONTACT, turn->part, id, &contact, NULL) != ERR_OK) {
+        return;
+    }
+    arena_defer(turn->arena, jx_decref, contact);
+    turn->contact_name = jx_str(contact, "name");
+    turn->contact_phone = contact_identity(contact, "phone");
 }
 
 /* Reads what was said; it dies with the run. */
@@ -159,6 +174,7 @@ static void join_question(struct turn *turn)
 static void collect_lines(struct turn *turn)
 {
     const char *first = jx_str_or(json_array_get(turn->burst, 0), "id", "");
+    const char *summed = jx_str_or(jx_obj(turn->conversation, "summary"), "upto", "");
     size_t i;
     json_t *message;
 
@@ -167,6 +183,9 @@ static void collect_lines(struct turn *turn)
         const char *text = jx_str_or(message, "text", "");
         if (strcmp(jx_str_or(message, "id", ""), first) >= 0 && is_inbound(message)) {
             continue;
+        }
+        if (strcmp(jx_str_or(message, "id", ""), summed) <= 0) {
+            continue; /* the summary holds it */
         }
         if (text[0] != '\0' && turn->line_count < HISTORY_MAX) {
             turn->lines[turn->line_count++] = (struct model_line){is_inbound(message), text};
@@ -184,6 +203,7 @@ static enum err read_all(struct turn *turn, struct snapshot *snap)
     if (rc == ERR_OK && silent != NULL) {
         turn_silence(turn, silent, true);
     } else if (rc == ERR_OK) {
+        read_contact(turn, snap);
         rc = read_history(turn, snap);
         if (rc == ERR_OK) {
             find_burst(turn);

@@ -7,14 +7,16 @@
 
 #include "agent/fields.h"
 #include "agent/sections.h"
+#include "agent/tool/tool.h"
 #include "channels/contact.h"
 #include "queue/base/clock.h"
 #include "queue/base/crypto.h"
 #include "queue/base/id.h"
 
-#define OPENAI_URL  "https://api.openai.com/v1"
-#define SEALED_MAX  16384
-#define CONTEXT_MAX (PARTITION_SIZE + STORE_ID_MAX + 2)
+#define OPENAI_URL    "https://api.openai.com/v1"
+#define ANTHROPIC_URL "https://api.anthropic.com"
+#define SEALED_MAX    16384
+#define CONTEXT_MAX   (PARTITION_SIZE + STORE_ID_MAX + 2)
 
 static const struct field rows[] = {
 #define X(pointer, type, min, max, choices, fallback) {pointer, type, min, max, choices, fallback},
@@ -28,14 +30,15 @@ enum err agent_get(struct snapshot *snap, const char *part, const char *id, json
     return snapshot_get(snap, KIND_AGENT, part, id, agent, rev);
 }
 
-/* The objects of a record or body that hold an API key: the model, then the model that writes down voice
- * messages. NULL if this one is not there. */
-#define KEY_HOLDERS 2
+/* The objects of a record or body that hold an API key: the model, the model that writes down voice messages,
+ * the model that is asked when the first fails. NULL if this one is not there. */
+#define KEY_HOLDERS 3
 static json_t *key_holder(const json_t *agent, unsigned which)
 {
+    static const char *const names[KEY_HOLDERS] = {NULL, "transcription", "fallback"};
     json_t *model = jx_obj(agent, "model");
 
-    return which == 0 ? model : jx_obj(model, "transcription");
+    return which == 0 ? model : jx_obj(model, names[which]);
 }
 
 /* What a sealed key is bound to: a value moved to another agent does not open. */
@@ -157,25 +160,49 @@ static enum err check_transcription(json_t *agent, const char **field, struct bu
                                                 "is needed to have voice messages written down");
 }
 
-/* Rules that span fields: a model server needs a model's name. */
-static enum err check_model(json_t *agent, const char **field, struct buf *why)
+/* Where a provider's own server is; a base URL is optional for these. */
+static const struct {
+    const char *provider, *base_url;
+} servers[] = {{"openai", OPENAI_URL}, {"anthropic", ANTHROPIC_URL}};
+
+/* A model server needs a model's name and an address. name_field: for the complaint. */
+static enum err check_server(json_t *model, const char *name_field, const char **field, struct buf *why)
 {
-    json_t *model = jx_obj(agent, "model");
+    const char *provider = jx_str_or(model, "provider", "");
+    const char *url = NULL;
 
     trim_url(model);
     if (jx_str(model, "api_key") == NULL) {
         json_object_del(model, "api_key_last4");
     }
-    if (strcmp(jx_str_or(model, "provider", ""), "openai") != 0) {
+    for (size_t i = 0; i < sizeof servers / sizeof *servers; i++) {
+        url = strcmp(servers[i].provider, provider) == 0 ? servers[i].base_url : url;
+    }
+    if (url == NULL) {
         return ERR_OK;
     }
     if (jx_str(model, "name") == NULL) {
-        return refuse(field, why, "/model/name", "is needed with this provider");
+        return refuse(field, why, name_field, "is needed with this provider");
     }
     if (jx_str(model, "base_url") == NULL) {
-        jx_set_str(model, "base_url", OPENAI_URL);
+        jx_set_str(model, "base_url", url);
     }
     return ERR_OK;
+}
+
+/* Rules that span fields: the model and the one behind it. */
+static enum err check_model(json_t *agent, const char **field, struct buf *why)
+{
+    json_t *model = jx_obj(agent, "model"), *second = jx_obj(model, "fallback");
+    enum err rc = check_server(model, "/model/name", field, why);
+
+    if (rc == ERR_OK && second != NULL) {
+        if (jx_str(second, "provider") == NULL) {
+            jx_set_str(second, "provider", "openai");
+        }
+        rc = check_server(second, "/model/fallback/name", field, why);
+    }
+    return rc;
 }
 
 /* Merges a checked body into the record and settles defaults, the model and the key. */
@@ -194,6 +221,9 @@ static enum err settle(const char *part, json_t *agent, const json_t *body, cons
     }
     if (rc == ERR_OK) {
         rc = check_transcription(agent, field, why);
+    }
+    if (rc == ERR_OK) {
+        rc = tools_check(agent, field, why);
     }
     return rc == ERR_OK ? seal_keys(part, agent, body) : rc;
 }
@@ -369,4 +399,9 @@ enum err agent_api_key(const char *part, const json_t *agent, struct buf *out)
 enum err agent_transcription_key(const char *part, const json_t *agent, struct buf *out)
 {
     return key_open(part, agent, 1, out);
+}
+
+enum err agent_fallback_key(const char *part, const json_t *agent, struct buf *out)
+{
+    return key_open(part, agent, 2, out);
 }

@@ -38,6 +38,8 @@ json_t *agent_collections(const json_t *agent);
 /* The model server's key in clear; ERR_NOTFOUND if none is set. Wipe it after use. */
 enum err agent_api_key(const char *part, const json_t *agent, struct buf *out) MUST_CHECK;
 /* The same of the transcription server. */
+/* The same for the model that is asked when the first fails. */
+enum err agent_fallback_key(const char *part, const json_t *agent, struct buf *out) MUST_CHECK;
 enum err agent_transcription_key(const char *part, const json_t *agent, struct buf *out) MUST_CHECK;
 
 #endif

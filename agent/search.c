@@ -125,6 +125,29 @@ static void search_parts(struct turn *turn, struct kb_query *query)
     }
 }
 
+size_t turn_search_more(struct turn *turn, const char *text)
+{
+    struct kb_query query = query_of(turn);
+    struct kb_result more = find(turn, &query, text, NULL), all = turn->found;
+    size_t before = turn->found.count;
+
+    all.hits = arena_alloc(turn->arena, (before + more.count + 1) * sizeof *all.hits);
+    all.count = 0;
+    for (size_t i = 0; i < before; i++) {
+        all.hits[all.count++] = turn->found.hits[i];
+    }
+    for (size_t i = 0; i < more.count; i++) {
+        if (!has_chunk(&turn->found, more.hits[i].chunk.id)) {
+            all.hits[all.count++] = more.hits[i];
+        }
+    }
+    if (more.count > 0 && more.confidence > all.confidence) {
+        all.confidence = turn->confidence = more.confidence;
+    }
+    turn->found = all;
+    return all.count - before;
+}
+
 enum turn_outcome turn_search(struct turn *turn)
 {
     struct kb_query query = query_of(turn);

@@ -3,7 +3,9 @@
  * {"id", "conversation_id", "agent_id", "message_id" (the reply, or what was answered), "question_id",
  * "outcome": "reply|handoff|silent", "reason"?, "fallback"?, "source"?, "confidence"?, "threshold",
  * "provider", "model"?, "runs", "took_ms", "steps": [{"name", "us"}], "passages": [{"chunk_id",
- * "document_id", "title", "score"}], "attempts": [...], "links_removed"?, "created_at"}. No message text. */
+ * "document_id", "title", "score"}], "attempts": [...], "tools": [{"name", "ms", "ok"}],
+ * "tokens"?: {"input", "output", "cached", "estimated"?}, "cost_micros"?, "links_removed"?, "created_at"}. No
+ * message text. */
 #include "agent/turn.h"
 
 #include "queue/base/clock.h"
@@ -72,6 +74,23 @@ static void add_decision(const struct turn *turn, json_t *trace)
     }
 }
 
+/* What the turn's models were asked to do and what it cost. */
+static void add_spent(const struct turn *turn, json_t *trace)
+{
+    const struct spend *spent = &turn->spent;
+
+    if (json_array_size(turn->tool_trace) > 0) {
+        jx_set(trace, "tools", json_deep_copy(turn->tool_trace));
+    }
+    if (spent->input + spent->output > 0) {
+        jx_set(trace, "tokens",
+               json_pack("{s:I,s:I,s:I,s:b}", "input", (json_int_t)spent->input, "output",
+                         (json_int_t)spent->output, "cached", (json_int_t)spent->cached, "estimated",
+                         spent->estimated ? 1 : 0));
+        jx_set_int(trace, "cost_micros", spent->micros);
+    }
+}
+
 json_t *turn_trace(const struct turn *turn)
 {
     json_t *trace = json_object();
@@ -93,6 +112,7 @@ json_t *turn_trace(const struct turn *turn)
     jx_set(trace, "steps", steps_of(turn));
     jx_set(trace, "passages", passages_of(turn));
     jx_set(trace, "attempts", json_deep_copy(turn->attempts));
+    add_spent(turn, trace);
     jx_set_time(trace, "created_at", clock_wall_ms());
     return trace;
 }

@@ -53,7 +53,7 @@ const struct handoff_row *handoff_reason_row(enum handoff_reason reason)
 /* Forgets all that this run read and decided. */
 static void run_end(struct turn *turn)
 {
-    CHECK(turn->gen.call == NULL && turn->gen.timer == NULL);
+    CHECK(turn->gen.call == NULL && turn->gen.timer == NULL && turn->gen.watch == NULL);
     if (turn->arena != NULL) {
         buf_fini(&turn->gen.text);
         arena_free(turn->arena);
@@ -84,6 +84,8 @@ static void turn_free(struct turn *turn)
     }
     run_end(turn);
     json_decref(turn->attempts);
+    json_decref(turn->tool_trace);
+    json_decref(turn->tool_memo);
     turn->magic = 0;
     free(turn);
 }
@@ -95,6 +97,7 @@ static void turn_cut(void *arg)
 
     CHECK(turn->magic == TURN_MAGIC);
     turn->gen.timer = NULL; /* the loop has dropped it */
+    turn->gen.watch = NULL;
     turn->gen.call = NULL;
     turn_free(turn);
 }
@@ -175,6 +178,8 @@ static void turn_run(struct job *job, void *arg)
     turn->id = id_new("trn");
     turn->begun_mono_ms = clock_mono_ms();
     turn->attempts = json_array();
+    turn->tool_trace = json_array();
+    turn->tool_memo = json_object();
     job_on_cut(job, turn_cut, turn);
     run_begin(turn);
     drive(turn);

@@ -8,6 +8,7 @@
 #define CHASQUI_AGENT_TURN_H
 
 #include "agent/model/model.h"
+#include "agent/spend.h"
 #include "agent/watch.h"
 #include "queue/base/arena.h"
 #include "queue/base/id.h"
@@ -22,6 +23,7 @@
     X(STEP_GENERATE, turn_generate, false, "generate", "lets a generator write a draft")               \
     X(STEP_DECIDE, turn_decide, false, "decide",                                                       \
       "makes of draft and confidence a reply, a fallback or a handoff")                                \
+    X(STEP_NOTE, turn_note, true, "note", "sums up for the person who takes over, or for later turns") \
     X(STEP_COMMIT, turn_commit, true, "commit", "writes everything that follows in one change-set")
 
 enum turn_step {
@@ -47,6 +49,8 @@ enum turn_action { ACTION_NONE, ACTION_REPLY, ACTION_HANDOFF, ACTION_SILENT, ACT
     X(HANDOFF_LOW_CONFIDENCE, "low_confidence", "The knowledge does not answer the question for certain.", \
       "I don't know that one for certain. I'm passing you to a colleague who will answer here.")           \
     X(HANDOFF_MODEL_FAILURE, "model_failure", "The model server did not give an answer.", TURN_ANNOUNCE)   \
+    X(HANDOFF_ASSISTANT, "assistant", "The AI asked for a person.", TURN_ANNOUNCE)                         \
+    X(HANDOFF_BUDGET, "budget", "The budget for the AI is used up.", TURN_ANNOUNCE)                        \
     X(HANDOFF_FILTERED, "filtered", "The model's answer was withheld by a filter.", TURN_ANNOUNCE)         \
     X(HANDOFF_FILE, "file", "A file that the customer sent could not be read.", TURN_ANNOUNCE)             \
     X(HANDOFF_STALE, "stale", "The message waited too long for an automatic answer.", TURN_ANNOUNCE)       \
@@ -70,7 +74,11 @@ const struct handoff_row *handoff_reason_row(enum handoff_reason reason);
 
 /* One generation with its attempts (generate.c). */
 struct generation {
-    enum { GEN_IDLE, GEN_RUNNING, GEN_PAUSED, GEN_ENDED, GEN_OVER } state;
+    enum { GEN_IDLE, GEN_RUNNING, GEN_PAUSED, GEN_ENDED, GEN_LISTS, GEN_TOOLS, GEN_STALE, GEN_OVER } state;
+    bool on_fallback;         /* the second model is asked */
+    struct toolbox *box;      /* the tools of this run, NULL: none */
+    bool prepared;            /* all of them are known */
+    struct loop_timer *watch; /* looks whether the conversation has changed */
     struct model_call *call;
     struct loop_timer *timer;
     struct buf text;  /* the draft */
@@ -122,20 +130,28 @@ struct turn {
     unsigned runs;
     int64_t step_us[STEP_COUNT], entered_us;
 
+    json_t *tool_trace,
+        *tool_memo;     /* over all runs; owned by the turn: calls made, results of outside effects */
+    struct spend spent; /* over all runs */
+
     /* ---- of this run: gone at a RETRY ---- */
     struct arena *arena;
-    json_t *conversation, *agent; /* owned by the arena */
-    uint64_t rev;                 /* of the conversation; 0: there is none */
-    json_t *burst;                /* array: unanswered customer messages, oldest first */
-    json_t *history;              /* array: all that was read, newest last */
-    const char *newest_id;        /* of the burst, or what was answered before */
-    int64_t newest_ms, oldest_ms; /* wall times of the burst */
+    json_t *conversation, *agent;   /* owned by the arena */
+    uint64_t rev;                   /* of the conversation; 0: there is none */
+    json_t *burst;                  /* array: unanswered customer messages, oldest first */
+    json_t *history;                /* array: all that was read, newest last */
+    const char *newest_id;          /* of the burst, or what was answered before */
+    int64_t newest_ms, oldest_ms;   /* wall times of the burst */
     struct turn_material *material; /* of the burst's files (material.c) */
-    bool platform;                /* the burst came through a platform, where people type in pieces */
+    bool platform;                  /* the burst came through a platform, where people type in pieces */
     const char *question, *folded, *previous;
     struct model_line *lines; /* history as a model reads it */
     size_t line_count;
     bool small_talk;
+    const char *contact_name, *contact_phone; /* NULL: unknown; the name is the customer's own word */
+    json_t *lead_values;                      /* collected by tools, NULL: none; the arena's */
+    bool appointment_changed;                 /* a tool books or cancels */
+    const char *person_wanted;                /* the model's reason, NULL: it wants none */
     struct kb_result found;
     struct model_part parts[MODEL_PARTS]; /* messages of a burst with an answer each */
     size_t part_count;
@@ -148,7 +164,7 @@ struct turn {
     const char *why; /* ACTION_SILENT, and what fired a rule */
     bool unanswered; /* ACTION_SILENT: the burst stays unanswered */
     int64_t postpone_ms;
-    bool postpone_held; /* the wait is the process's own: nothing is written */
+    bool postpone_held;   /* the wait is the process's own: nothing is written */
     const char *text;     /* ACTION_REPLY */
     const char *source;   /* knowledge, model, fallback */
     const char *fallback; /* the fallback that acted, NULL if none did */
@@ -159,6 +175,8 @@ struct turn {
     struct turn_saying *sayings; /* ACTION_REPLY and ACTION_HANDOFF: sent first */
 
     /* ---- the commit (commit.c) ---- */
+    struct note *note_state; /* of the step (note.c) */
+    const char *note;        /* for the person who takes over, NULL: the reason's own */
     bool submitted, settled;
     enum err commit_rc;
     struct id sent;
@@ -210,7 +228,14 @@ bool turn_has_material(const struct turn *turn);
 /* The trace record of the turn (trace.c). New reference. */
 json_t *turn_trace(const struct turn *turn);
 
-/* The request that a generator gets (generate.c). */
+/* The request that a generator gets, and the configuration of the model that is asked; key receives the clear
+ * API key (request.c). */
 void turn_request(struct turn *turn, struct model_request *out);
+void turn_model_config(const struct turn *turn, struct buf *key, struct model_config *out);
+const json_t *turn_model(const struct turn *turn);
+int64_t turn_time_left(const struct turn *turn);   /* ms for generating */
+int64_t turn_tokens_left(const struct turn *turn); /* of the budget for one message */
+/* Looks for more passages and adds what is new to turn->found; how many (search.c). */
+size_t turn_search_more(struct turn *turn, const char *text);
 
 #endif

@@ -84,6 +84,8 @@ X(OPT_FILE_TIME, "agent.file_time", "file-time", OPTION_TIME, "40s", 100, 50000,
   "an answer waits so long for a voice message to be written down or a document to be read; then a person gets the conversation")
 X(OPT_VISION_MAX, "agent.vision_max", "vision-max", OPTION_SIZE, "4MiB", 1024, 20971520, true, false,
   "larger pictures are not given to a model that sees; a person gets the conversation")
+X(OPT_MODEL_FIRST, "agent.model_first", "model-first", OPTION_TIME, "20s", 100, 55000, true, false,
+  "a model server has this long for the first piece of an answer; then the attempt has failed")
 X(OPT_EVENT_RETRIES, "webhooks.schedule", "webhooks-schedule", OPTION_TEXT,
   "0,5,300,1800,7200,18000,36000,50400,72000,86400", 0, 0, true, false,
   "seconds before each attempt of an event delivery, live mode")
@@ -101,3 +103,5 @@ X(OPT_HOOK_KEEP, "retention.hooks", "retention-hooks", OPTION_TIME, "7d", 60000,
   "how long raw platform webhooks are kept for replay")
 X(OPT_EVENT_KEEP, "retention.events", "retention-events", OPTION_TIME, "30d", 60000, 31536000000, true, false,
   "how long events and delivery attempts are kept")
+X(OPT_TRACE_KEEP, "retention.traces", "retention-traces", OPTION_TIME, "30d", 60000, 31536000000, true, false,
+  "how long the traces of the agent's turns are kept")

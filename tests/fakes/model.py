@@ -1,4 +1,4 @@
-"""A fake model server (chat completions) for tests: streams or answers at once, and misbehaves when told.
+"""A fake model server (chat completions, and Anthropic Messages at /v1/messages) for tests: streams or answers at once, and misbehaves when told.
 
     with FakeModel() as model:
         model.says("We open at nine.")                # the answer from now on
@@ -49,8 +49,32 @@ class Request:
         return self.body.get("messages", [])
 
     @property
+    def is_anthropic(self):
+        return self.path.endswith("/messages")
+
+    @property
     def system(self):
-        return "\n".join(m["content"] for m in self.messages if m["role"] == "system")
+        own = plain(self.body.get("system"))
+        return own or "\n".join(m["content"] for m in self.messages if m["role"] == "system")
+
+    @property
+    def tools(self):
+        """Names of the tools that are offered."""
+        return [tool.get("function", tool)["name"] for tool in self.body.get("tools", [])]
+
+    @property
+    def results(self):
+        """Texts of the tools' results, in order."""
+        found = [m["content"] for m in self.messages if m["role"] == "tool"]
+        for message in self.messages:
+            if isinstance(message["content"], list):
+                found += [part["content"] for part in message["content"] if part.get("type") == "tool_result"]
+        return found
+
+    @property
+    def is_note(self):
+        """It asks for a note about a conversation, not for an answer to a customer."""
+        return "You write notes for the staff" in self.system
 
     @property
     def last(self):
@@ -182,11 +206,86 @@ class Says:
 
     def play(self, handler, request):
         text = self.text(request) if callable(self.text) else self.text
+        if request.is_anthropic:
+            Blocks({"type": "text", "text": text}).play(handler, request)
+            return
         if not request.body.get("stream"):
             Whole(text).play(handler, request)
             return
         size = max(1, -(-len(text) // self.pieces))
         Stream(*[text[at:at + size] for at in range(0, len(text), size)]).play(handler, request)
+
+
+class Tools:
+    """Calls of tools: (name, arguments) each; arguments a dict, or text as it is. broken: how the pieces come: "pieces" of three
+    bytes, "whole" in one chunk without id, "zero" always index 0."""
+
+    def __init__(self, *calls, said="", way="pieces"):
+        self.calls, self.said, self.way = [(n, a if isinstance(a, str) else json.dumps(a)) for n, a in calls], said, way
+
+    def pieces(self):
+        for number, (name, text) in enumerate(self.calls):
+            if self.way == "whole":
+                yield chunk({"tool_calls": [{"function": {"name": name, "arguments": text}, "index": number}]})
+                continue
+            index = 0 if self.way == "zero" else number
+            yield chunk({"tool_calls": [{"index": index, "id": f"c{number}", "type": "function",
+                                         "function": {"name": name, "arguments": ""}}]})
+            for at in range(0, len(text), 3):
+                yield chunk({"tool_calls": [{"index": index, "function": {"arguments": text[at:at + 3]}}]})
+
+    def play(self, handler, request):
+        if request.is_anthropic:
+            blocks = [{"type": "text", "text": self.said}] if self.said else []
+            blocks += [{"type": "tool_use", "id": f"toolu_{n}", "name": name, "input": text}
+                       for n, (name, text) in enumerate(self.calls)]
+            Blocks(*blocks, stop="tool_use").play(handler, request)
+        elif request.body.get("stream"):
+            Stream(*([self.said] if self.said else []), *self.pieces(), finish="tool_calls").play(handler, request)
+        else:
+            Whole(self.said or None, finish="tool_calls",
+                  tool_calls=[{"id": f"c{n}", "type": "function", "function": {"name": name, "arguments": text}}
+                              for n, (name, text) in enumerate(self.calls)]).play(handler, request)
+
+
+MESSAGES_USAGE = {"input_tokens": 40, "cache_creation_input_tokens": 10, "cache_read_input_tokens": 30, "output_tokens": 1}
+
+
+class Blocks:
+    """An answer of Anthropic Messages, a stream if asked for. A tool_use block's input is text, sent in pieces. error: an event
+    after the blocks; stop: None cuts the stream before its end."""
+
+    def __init__(self, *blocks, stop="end_turn", error=None):
+        self.blocks, self.stop, self.error = blocks, stop, error
+
+    def events(self):
+        yield "message_start", {"message": {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-fake",
+                                            "content": [], "stop_reason": None, "usage": MESSAGES_USAGE}}
+        yield "ping", {}
+        yield "an_event_of_tomorrow", {"index": 0, "delta": {"type": "text_delta", "text": "never shown"}}
+        for number, block in enumerate(self.blocks):
+            yield "content_block_start", {"index": number, "content_block": {**block, **({"text": ""} if block["type"] == "text" else {"input": {}})}}
+            kind, field, text = (("text_delta", "text", block["text"]) if block["type"] == "text"
+                                 else ("input_json_delta", "partial_json", block["input"]))
+            for at in range(0, len(text), 5):
+                yield "content_block_delta", {"index": number, "delta": {"type": kind, field: text[at:at + 5]}}
+            yield "content_block_stop", {"index": number}
+        if self.error:
+            yield "error", {"error": self.error}
+        elif self.stop:
+            yield "message_delta", {"delta": {"stop_reason": self.stop, "stop_sequence": None}, "usage": {"output_tokens": 12}}
+            yield "message_stop", {}
+
+    def play(self, handler, request):
+        if request.body.get("stream"):
+            handler.head(200, {"Content-Type": "text/event-stream", "request-id": "req_fake"})
+            for name, data in self.events():
+                handler.put(f"event: {name}\ndata: {json.dumps({'type': name, **data})}\n\n".encode())
+            return
+        content = [{**b, "input": json.loads(b["input"])} if b["type"] == "tool_use" else b for b in self.blocks]
+        handler.whole(200, json.dumps({"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-fake", "content": content,
+                                       "stop_reason": self.stop, "usage": {**MESSAGES_USAGE, "output_tokens": 12}}).encode(),
+                      {"request-id": "req_fake"})
 
 
 class Error:
@@ -363,6 +462,11 @@ class FakeModel:
     def transcription(self):
         """The part of an agent's model that has voice messages written down here."""
         return {"base_url": self.url, "name": "fake-ear", "api_key": "ear-key-0123456789"}
+
+    @property
+    def messages_settings(self):
+        """The same server spoken to as Anthropic Messages."""
+        return {**self.settings, "provider": "anthropic", "base_url": self.url.removesuffix("/v1")}
 
     def says(self, text):
         """The answer for every request that finds no script."""
