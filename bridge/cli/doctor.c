@@ -139,6 +139,48 @@ static void check_queues(struct doctor *doctor, struct finding *out)
     out->remedy = "see chasqui get /admin/queue/ and the log for what holds it up";
 }
 
+/* The chain of one account's audit log in the chosen mode. False: it is broken, and *out says where. */
+static bool audit_holds(struct doctor *doctor, const char *account, struct finding *out, int64_t *lines)
+{
+    json_t *answer = NULL;
+    enum cli_exit code = client_call(doctor->cli, "GET", "/api/v1/audit/verify/", NULL, &answer);
+    bool holds = code == EXIT_DONE && jx_bool(answer, "intact", false);
+    if (!holds) {
+        snprintf(out->text, sizeof(out->text), "account %s, %s: line %lld is %s", account, doctor->cli->live ? "live" : "test",
+                 (long long)jx_int(answer, "broken_at", 0), jx_str_or(answer, "reason", "unreadable"));
+    }
+    *lines += jx_int(answer, "lines", 0);
+    json_decref(answer);
+    return holds;
+}
+
+static void check_audit(struct doctor *doctor, struct finding *out)
+{
+    struct cli *cli = doctor->cli;
+    const char *chosen = cli->flags[FLAG_ACCOUNT];
+    bool live = cli->live, holds = true;
+    int64_t lines = 0;
+    size_t i;
+    json_t *row, *accounts = NULL;
+    if (client_call(cli, "GET", "/admin/accounts/?page_size=100", NULL, &accounts) == EXIT_DONE) {
+        json_array_foreach(jx_arr(accounts, "results"), i, row) {
+            cli->flags[FLAG_ACCOUNT] = jx_str_or(row, "id", "");
+            for (int mode = 0; mode < 2 && holds; mode++) {
+                cli->live = mode == 0;
+                holds = audit_holds(doctor, jx_str_or(row, "id", ""), out, &lines);
+            }
+        }
+    }
+    cli->flags[FLAG_ACCOUNT] = chosen;
+    cli->live = live;
+    if (holds) {
+        snprintf(out->text, sizeof(out->text), "%lld lines, as they were written", (long long)lines);
+    }
+    out->verdict = holds ? FINE : FAIL;
+    out->remedy = "somebody changed the store's files: compare with a backup";
+    json_decref(accounts);
+}
+
 static const struct {
     const char *name;
     check_fn check;
@@ -146,7 +188,7 @@ static const struct {
 } checks[] = {
     {"data directory", check_data, false}, {"master key", check_key, false}, {"disk", check_disk, false},
     {"open files", check_files, false},    {"daemon", check_daemon, false},  {"store", check_store, false},
-    {"queues", check_queues, true},
+    {"queues", check_queues, true},        {"audit log", check_audit, true},
 };
 
 /* Asks the daemon about itself, silently when there is none. */

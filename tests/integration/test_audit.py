@@ -1,4 +1,5 @@
 """The audit log is a chain: who changed what, in order, without gaps; a line changed on the disk behind our back is noticed."""
+import json
 import os
 import threading
 import unittest
@@ -83,11 +84,15 @@ class Audit(unittest.TestCase):
         made = self.make_keys(4)
         number = next(line["sequence"] for line in self.lines() if line["object"] == made[1])
         self.assertTrue(self.verify()["intact"])
+        self.assertRegex(self.daemon.cli("doctor").stdout, r"(?m)^ok +audit log +\d+ lines")
         self.change_on_disk(f'"action":"key.created","object":"{made[1]}"'.encode(), f'"action":"key.deleted","object":"{made[1]}"'.encode())
         found = self.verify()
         self.assertEqual((found["intact"], found["broken_at"], found["reason"]), (False, number, "changed"), found)
         self.make_keys(1)
         self.assertEqual(self.verify()["broken_at"], number, "lines added later do not heal it")
+        told = next(row for row in map(json.loads, self.daemon.cli("doctor", "--json").stdout.splitlines()) if row["check"] == "audit log")
+        self.assertEqual(told["result"], "fail", told)
+        self.assertIn(f"line {number} is changed", told["text"])
 
     def test_the_newest_line_is_held_too(self):
         made = self.make_keys(2)
