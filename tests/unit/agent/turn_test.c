@@ -1,4 +1,5 @@
 /* turn_test.c: turns of an agent without a model server: answers, fallbacks, people, bursts. */
+#include "agent/turn.h"
 #include "agent_fixture.h"
 
 /* The AI said exactly one thing, and it holds this. */
@@ -66,7 +67,7 @@ static void answers_from_knowledge(void **state)
     assert_string_equal(jx_str(trace, "outcome"), "reply");
     assert_string_equal(jx_str(trace, "message_id"), jx_str(reply, "id"));
     assert_string_equal(jx_str(trace, "provider"), "extractive");
-    assert_int_equal(json_array_size(jx_arr(trace, "steps")), 6);
+    assert_int_equal(json_array_size(jx_arr(trace, "steps")), STEP_COUNT);
     assert_true(json_array_size(jx_arr(trace, "passages")) >= 1);
     assert_string_equal(jx_str(conversation, "answered"), jx_str(trace, "question_id"));
     assert_string_equal(jx_str(conversation, "mode"), "ai");
