@@ -4,13 +4,16 @@
 
 #include "agent/handoff.h"
 
+#include "agent/care.h"
+#include "agent/profile.h"
 #include "channels/conversation.h"
 #include "channels/message.h"
 #include "queue/base/clock.h"
 #include "queue/base/option.h"
 #include "queue/events.h"
 
-#define LOOK_BACK 100 /* messages read to find the customer's newest */
+#define LOOK_BACK      100 /* messages read to find the customer's newest */
+#define ANNOUNCE_BYTES 8000
 
 /* Appends an event about the conversation; data gains the conversation and is taken over. */
 static void tell(struct changes *cs, struct snapshot *snap, const char *part, const char *type,
@@ -22,6 +25,26 @@ static void tell(struct changes *cs, struct snapshot *snap, const char *part, co
     jx_set(data, "conversation", json_deep_copy(conversation));
     event_append(cs, snap, part, type, &about, data, NULL);
     json_decref(data);
+}
+
+/* What the customer is told: the words for a closed shop, where it is closed. Into out. */
+static void announcement(struct snapshot *snap, const char *part, json_t *conversation, const char *announce,
+                         struct buf *out)
+{
+    json_t *agent = NULL;
+
+    if (announce == NULL || announce[0] == '\0') {
+        return;
+    }
+    if (agent_get(snap, part, jx_str_or(conversation, "agent_id", "-"), &agent, NULL) != ERR_OK) {
+        buf_adds(out, announce);
+        return;
+    }
+    care_announcement(agent, announce, clock_wall_ms(), out);
+    if (strcmp(buf_str(out), announce) != 0) {
+        jx_set_bool(jx_obj(conversation, "handoff"), "away_told", true);
+    }
+    json_decref(agent);
 }
 
 /* The text that tells the customer that a person comes. */
@@ -48,13 +71,20 @@ struct id handoff_trigger(struct changes *cs, struct snapshot *snap, const char 
                           uint64_t rev, const char *reason, const char *note, const char *announce)
 {
     struct id sent = {.text = ""};
-    bool already = conversation_is_human(conversation);
+    struct buf text;
 
-    conversation_hand_over(cs, snap, part, conversation, reason, note);
-    conversation_put(cs, part, conversation, rev);
-    if (!already) {
-        sent = announce_send(cs, snap, part, conversation, announce);
+    if (conversation_is_human(conversation)) {
+        conversation_put(cs, part, conversation, rev);
+        return sent;
     }
+    buf_init(&text, ANNOUNCE_BYTES);
+    care_assign(snap, part, conversation);
+    conversation_hand_over(cs, snap, part, conversation, reason, note);
+    announcement(snap, part, conversation, announce, &text);
+    care_begin(cs, snap, part, conversation);
+    conversation_put(cs, part, conversation, rev);
+    sent = announce_send(cs, snap, part, conversation, buf_str(&text));
+    buf_fini(&text);
     return sent;
 }
 
@@ -69,6 +99,7 @@ void handoff_join(struct changes *cs, struct snapshot *snap, const char *part, j
     jx_set_str(conversation, "status", "handoff");
     jx_set_str(conversation, "mode", "human");
     jx_set(conversation, "assigned_to", json_deep_copy(person));
+    care_joined(cs, snap, part, conversation);
     conversation_put(cs, part, conversation, rev);
     tell(cs, snap, part, "agent.joined", conversation, data);
 }

@@ -19,6 +19,7 @@
 
 #include "agent/agent.h"
 #include "agent/booking/booking.h"
+#include "agent/care.h"
 #include "bridge/app.h"
 #include "bridge/backup.h"
 #include "bridge/erase.h"
@@ -143,6 +144,7 @@ static int open_workers(struct app *app)
     channels_register(app->workers);
     agent_register(app->workers, app->kb);
     booking_register(app->workers);
+    care_register(app->workers);
     webhooks_register(app->workers);
     source_register(app->workers);
     sweep_register(app->workers);
