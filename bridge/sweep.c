@@ -1,6 +1,7 @@
-/* sweep.c: retention. One job walks the kinds that age, deletes what is older than its keep time in small
- * change-sets, and puts itself off until the next run. Ages come from the id where it holds the time of
- * birth, else from the record. */
+/* sweep.c: retention. One job passes over what is older than its keep time, account by account, deletes it in
+ * small change-sets, and puts itself off until the next run. Ids begin with the time of birth, so that only
+ * what is to go is looked at; the few kinds with other ids say their age in the record. Keep times are
+ * options, which an account overrides ("retention" in its record). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,77 +18,148 @@
 #define DAY_MS   (24 * 3600 * (int64_t)1000)
 #define LANE     "sweep"
 
-/* What ages, and how long it is kept: an option, or a fixed time. */
+/* What ages in an account, by the time in its id: the name of its keep time in the account's record, the
+ * option that stands for an account without one (OPTION_COUNT: kept for ever). */
 static const struct aging {
     enum kind kind;
-    enum option_id option; /* OPTION_COUNT: none */
-    int64_t keep_ms;
+    const char *name;
+    enum option_id option;
 } agings[] = {
-    {KIND_HOOK, OPT_HOOK_KEEP, 0},      {KIND_EVENT, OPT_EVENT_KEEP, 0},
-    {KIND_NOTICE, OPT_EVENT_KEEP, 0},   {KIND_QUARANTINE, OPT_EVENT_KEEP, 0},
-    {KIND_DELIVERY, OPT_EVENT_KEEP, 0}, {KIND_IDEMPOTENCY, OPTION_COUNT, DAY_MS},
-    {KIND_LIMIT, OPTION_COUNT, DAY_MS},
+    {KIND_HOOK, "hooks_days", OPT_HOOK_KEEP},      {KIND_QUARANTINE, "hooks_days", OPT_EVENT_KEEP},
+    {KIND_EVENT, "events_days", OPT_EVENT_KEEP},   {KIND_DELIVERY, "events_days", OPT_EVENT_KEEP},
+    {KIND_NOTICE, "events_days", OPT_EVENT_KEEP},  {KIND_TURN, "traces_days", OPT_TRACE_KEEP},
+    {KIND_MESSAGE, "messages_days", OPTION_COUNT}, {KIND_FILE, "media_days", OPTION_COUNT},
 };
 #define AGINGS (sizeof(agings) / sizeof(agings[0]))
+
+/* Kinds of a day's life whose ids tell no time. */
+static const enum kind dated[] = {KIND_IDEMPOTENCY, KIND_LIMIT};
 
 struct sweep {
     struct job *job;
     struct changes *cs;
-    const struct aging *aging;
+    struct snapshot *snap;
+    enum kind kind;
+    const char *part;
     int64_t before_ms; /* what was born earlier goes */
     unsigned deleted;
     bool full;
+    enum err rc;
 };
 
-/* When a record was born; now if it does not say. */
-static int64_t born_ms(const struct sweep *s, const char *id, const void *data, size_t size)
+/* Deletes one record; false when the batch is full. */
+static bool drop(struct sweep *s, const char *part, const char *id, uint64_t rev)
 {
-    json_t *record;
-    int64_t ms = id_time_ms(id);
-    if (ms >= 0) {
-        return ms;
-    }
-    if (jx_parse_lenient(data, size, &record) != ERR_OK) {
-        return s->before_ms;
-    }
-    ms = jx_int(record, "created_ms", jx_int(record, "started_at_ms", s->before_ms));
-    json_decref(record);
-    return ms;
-}
-
-/* One record of the kind; false when the batch is full. */
-static bool look(const char *part, const char *id, const void *data, size_t size, uint64_t rev, void *arg)
-{
-    struct sweep *s = arg;
-    if (born_ms(s, id, data, size) >= s->before_ms) {
-        return true;
-    }
     if (s->deleted == BATCH) {
         s->full = true;
         return false;
     }
-    changes_expect(s->cs, s->aging->kind, part, id, rev);
-    changes_delete(s->cs, s->aging->kind, part, id);
+    changes_expect(s->cs, s->kind, part, id, rev);
+    changes_delete(s->cs, s->kind, part, id);
     s->deleted++;
     return true;
+}
+
+/* One record with a date in it. */
+static bool look_dated(const char *part, const char *id, const void *data, size_t size, uint64_t rev,
+                       void *arg)
+{
+    struct sweep *s = arg;
+    json_t *record;
+    if (jx_parse_lenient(data, size, &record) != ERR_OK) {
+        return true;
+    }
+    int64_t born = jx_int(record, "created_ms", jx_int(record, "started_at_ms", s->before_ms));
+    json_decref(record);
+    return born >= s->before_ms || drop(s, part, id, rev);
+}
+
+static bool take_old(const char *id, const void *data, size_t size, uint64_t rev, void *arg)
+{
+    struct sweep *s = arg;
+    (void)data;
+    (void)size;
+    return drop(s, s->part, id, rev);
+}
+
+/* Drops the records of s->kind in s->part that were born before the time. */
+static void drop_old(struct sweep *s, int64_t keep_ms)
+{
+    char floor[27];
+    s->before_ms = clock_wall_ms() - keep_ms;
+    id_floor(s->before_ms, floor);
+    char *to = xasprintf("%s_%s", kind_row(s->kind)->prefix, floor);
+    struct page_query query = {.kind = s->kind, .part = s->part, .to = to};
+    s->rc = snapshot_scan(s->snap, &query, take_old, s);
+    free(to);
+}
+
+/* Drops conversations in which nothing was said since: their messages go by their own age. */
+static void drop_conversations(struct sweep *s, int64_t keep_ms)
+{
+    char to[CLOCK_TEXT_SIZE];
+    struct page_query query = {.kind = KIND_CONVERSATION,
+                               .part = s->part,
+                               .index = INDEX_CONVERSATION_RECENT,
+                               .to = clock_rfc3339(clock_wall_ms() - keep_ms, to)};
+    s->kind = KIND_CONVERSATION;
+    s->rc = snapshot_scan(s->snap, &query, take_old, s);
+}
+
+/* One partition of an account with its own keep times. */
+static void sweep_partition(struct sweep *s, const json_t *retention)
+{
+    for (size_t i = 0; s->rc == ERR_OK && i < AGINGS && !s->full; i++) {
+        int64_t days = jx_int(retention, agings[i].name, 0);
+        bool kept = days == 0 && agings[i].option == OPTION_COUNT;
+        s->kind = agings[i].kind;
+        if (!kept) {
+            drop_old(s, days > 0 ? days * DAY_MS : option_int(agings[i].option));
+        }
+    }
+    int64_t days = jx_int(retention, "messages_days", 0);
+    if (s->rc == ERR_OK && days > 0 && !s->full) {
+        drop_conversations(s, days * DAY_MS);
+    }
+}
+
+/* One account: both modes. */
+static bool look_account(const char *part, const char *id, const void *data, size_t size, uint64_t rev,
+                         void *arg)
+{
+    struct sweep *s = arg;
+    json_t *account;
+    (void)part;
+    (void)rev;
+    if (jx_parse_lenient(data, size, &account) != ERR_OK) {
+        return true;
+    }
+    for (int mode = MODE_LIVE; mode <= MODE_TEST && s->rc == ERR_OK && !s->full; mode++) {
+        struct partition where = partition_of(id, (enum mode)mode);
+        s->part = where.text;
+        sweep_partition(s, jx_obj(account, "retention"));
+    }
+    json_decref(account);
+    return s->rc == ERR_OK && !s->full;
 }
 
 /* Fills the change-set with what is too old. */
 static enum err collect(struct sweep *s)
 {
-    struct snapshot *snap;
-    enum err rc = snapshot_open(job_store(s->job), &snap);
+    enum err rc = snapshot_open(job_store(s->job), &s->snap);
     if (rc != ERR_OK) {
         return rc;
     }
-    for (size_t i = 0; rc == ERR_OK && i < AGINGS && !s->full; i++) {
-        s->aging = &agings[i];
-        int64_t keep = agings[i].option != OPTION_COUNT ? option_int(agings[i].option) : agings[i].keep_ms;
-        s->before_ms = clock_wall_ms() - keep;
-        rc = snapshot_walk(snap, agings[i].kind, look, s);
+    for (size_t i = 0; rc == ERR_OK && i < sizeof(dated) / sizeof(dated[0]) && !s->full; i++) {
+        s->kind = dated[i];
+        s->before_ms = clock_wall_ms() - DAY_MS;
+        rc = snapshot_walk(s->snap, dated[i], look_dated, s);
     }
-    snapshot_close(snap);
-    return rc;
+    if (rc == ERR_OK && !s->full) {
+        rc = snapshot_walk(s->snap, KIND_ACCOUNT, look_account, s);
+    }
+    snapshot_close(s->snap);
+    return rc == ERR_OK ? s->rc : rc;
 }
 
 /* The handler of QUEUE_SWEEP: one batch. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "channels/channels_int.h"
+#include "channels/feedback.h"
 #include "channels/contact.h"
 #include "channels/conversation.h"
 #include "channels/message.h"
@@ -230,6 +231,53 @@ static void turn_push(struct receiving *r, const char *message_id)
                     conversation_id, r->in->platform_id, true);
 }
 
+/* The id of our message that the platform knows by this name; false if there is none. */
+static bool find_named(struct receiving *r, const char *platform_id, char id[STORE_ID_MAX + 1])
+{
+    struct page_query query = {.kind = KIND_MESSAGE,
+                               .part = r->part,
+                               .index = INDEX_MESSAGE_PLATFORM,
+                               .match = {jx_str(r->in->channel, "id"), platform_id},
+                               .limit = 20};
+    struct store_page page;
+    bool found = false;
+
+    if (platform_id == NULL || snapshot_page(r->snap, &query, &page) != ERR_OK) {
+        return false;
+    }
+    for (size_t i = 0; !found && i < page.count; i++) { /* the index cuts long texts */
+        const json_t *each = page.rows[i].body;
+        found = strcmp(jx_str_or(each, "direction", ""), "out") == 0 &&
+                strcmp(jx_str_or(each, "platform_id", ""), platform_id) == 0;
+        memcpy(id, page.rows[i].id, strlen(page.rows[i].id) + 1);
+    }
+    store_page_free(&page);
+    return found;
+}
+
+/* A thumb on an answer, or one of the buttons that stand for it. True if a button said it: that asks nothing
+ * of the agent. */
+static bool take_feedback(struct receiving *r)
+{
+    const json_t *content = r->in->content;
+    const char *button = jx_str(jx_obj(content, "button_reply"), "id");
+    const char *payload = button != NULL ? button : jx_str_or(content, "payload", "");
+    bool reacts = strcmp(r->in->type, "reaction") == 0;
+    const char *rating =
+        reacts ? feedback_of_emoji(jx_str_or(content, "emoji", "")) : feedback_of_button(payload);
+    char about[STORE_ID_MAX + 1];
+    bool named =
+        rating != NULL && find_named(r, reacts ? jx_str(content, "message_id") : r->in->reply_to, about);
+
+    if (rating == NULL || (reacts && !named)) {
+        return false;
+    }
+    struct feedback feedback = {
+        .rating = rating, .message_id = named ? about : NULL, .by = reacts ? "reaction" : "button"};
+    json_decref(feedback_give(r->cs, r->snap, r->part, r->conversation, &feedback));
+    return !reacts;
+}
+
 /* Writes conversation, message, event and turn. */
 static void received_add(struct receiving *r, struct message_received *out)
 {
@@ -243,6 +291,7 @@ static void received_add(struct receiving *r, struct message_received *out)
         window_extend(r->conversation, r->in->platform_ms, now);
     }
     jx_set_time(r->conversation, "last_message_at", now);
+    bool rated = take_feedback(r);
     conversation_put(r->cs, r->part, r->conversation, r->rev);
     if (jx_obj(msg, "content") != NULL) {
         jx_set(msg, "content", media_note(r->cs, r->part, r->in->channel, msg, jx_obj(msg, "content")));
@@ -256,7 +305,7 @@ static void received_add(struct receiving *r, struct message_received *out)
     if (consent) {
         consent_set(r->cs, r->part, r->contact, leaves, "word");
     }
-    if (r->in->wants_turn && assigned && !consent && !conversation_is_human(r->conversation)) {
+    if (r->in->wants_turn && assigned && !consent && !rated && !conversation_is_human(r->conversation)) {
         turn_push(r, jx_str(msg, "id"));
     }
     snprintf(out->conversation_id.text, ID_SIZE, "%s", jx_str(r->conversation, "id"));

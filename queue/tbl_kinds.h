@@ -42,6 +42,7 @@ KIND(KIND_FLOW,         29, "flow",         "flw",  false)
 KIND(KIND_SECRET,       30, "secret",       "",     false) /* id: its name; sealed, referred to by flows and tools */
 KIND(KIND_PAGE,         31, "page",         "pag",  true) /* one page of a knowledge source */
 KIND(KIND_CHAIN,        32, "chain",        "lnk",  false) /* the last link of a chained stream; written by the store alone */
+KIND(KIND_FEEDBACK,     40, "feedback",     "fbk",  false)
 #endif
 
 #ifdef INDEX

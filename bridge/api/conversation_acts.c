@@ -8,9 +8,12 @@
 #include "bridge/api/conversations.h"
 #include "channels/channel.h"
 #include "channels/conversation.h"
+#include "channels/feedback.h"
 #include "channels/message.h"
 #include "queue/base/clock.h"
 #include "queue/events.h"
+
+#define NOTES_MOST 200 /* the oldest go first */
 
 /* The conversation that the path names. NULL: 404. */
 static json_t *find(struct call *c, uint64_t *rev)
@@ -157,6 +160,28 @@ void conversations_resolve(struct call *c)
     }
 }
 
+void conversations_note(struct call *c)
+{
+    uint64_t rev;
+    json_t *conversation = find(c, &rev), *note;
+    if (conversation == NULL) {
+        return;
+    }
+    json_t *notes = jx_arr(conversation, "notes") != NULL ? json_copy(jx_arr(conversation, "notes")) : json_array();
+    if (json_array_size(notes) >= NOTES_MOST) {
+        json_array_remove(notes, 0);
+    }
+    note = json_object();
+    jx_set_str(note, "text", jx_str(c->body, "text"));
+    jx_set_str(note, "author", jx_str(c->body, "author"));
+    jx_set_time(note, "created_at", clock_wall_ms());
+    jx_push(notes, note);
+    jx_set(conversation, "notes", notes);
+    conversation_put(call_changes(c), c->part, conversation, rev);
+    conversation_event(call_changes(c), c->snap, c->part, "conversation.updated", conversation);
+    call_commit(c, 201, conversation_public(conversation));
+}
+
 void conversations_close(struct call *c)
 {
     uint64_t rev;
@@ -230,17 +255,11 @@ void conversations_feedback(struct call *c)
     if (conversation == NULL || !message_fits(c, jx_str_or(conversation, "id", ""))) {
         return;
     }
-    struct event_about about = {.agent_id = jx_str(conversation, "agent_id"),
-                                .conversation_id = jx_str(conversation, "id")};
-    json_t *feedback = call_keep(c, json_object()), *data = call_keep(c, json_object());
-    jx_set_str(feedback, "conversation_id", about.conversation_id);
-    jx_set_str(feedback, "rating", jx_str(c->body, "rating"));
-    jx_set_str(feedback, "message_id", jx_str(c->body, "message_id"));
-    jx_set_str(feedback, "comment", jx_str(c->body, "comment"));
-    jx_set_time(feedback, "created_at", clock_wall_ms());
-    jx_set(data, "feedback", json_incref(feedback));
-    jx_set(conversation, "feedback", json_incref(feedback));
+    struct feedback feedback = {.rating = jx_str(c->body, "rating"),
+                                .message_id = jx_str(c->body, "message_id"),
+                                .comment = jx_str(c->body, "comment"),
+                                .by = "api"};
+    json_t *record = feedback_give(call_changes(c), c->snap, c->part, conversation, &feedback);
     conversation_put(call_changes(c), c->part, conversation, rev);
-    event_append(call_changes(c), c->snap, c->part, "feedback.received", &about, data, NULL);
-    call_commit(c, 201, json_incref(feedback));
+    call_commit(c, 201, record);
 }

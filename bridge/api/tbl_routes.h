@@ -8,6 +8,8 @@ ROUTE("GET", "/me/", ON_BOTH, "any", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, me_sh
 ROUTE("GET", "/audit/", ON_BOTH, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, audit_list, "List who changed what, newest first")
 ROUTE("GET", "/audit/verify/", ON_BOTH, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, audit_verify, "Tell whether the audit log is as it was written")
 
+ROUTE("GET", "/retention/", ON_BOTH, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, retention_show, "Show how long data is kept")
+ROUTE("PATCH", "/retention/", ON_BOTH, "admin", BODY_JSON, SCHEMA_RETENTION, RATE_REQUEST, retention_change, "Change how long data is kept; both modes")
 ROUTE("GET", "/keys/", ON_BOTH, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, keys_list, "List API keys")
 ROUTE("POST", "/keys/", ON_BOTH, "admin", BODY_JSON, SCHEMA_KEY, RATE_REQUEST, keys_create, "Create an API key; its text is shown only here")
 ROUTE("GET", "/keys/{key}/", ON_BOTH, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, keys_show, "Show an API key without its text")
@@ -82,6 +84,7 @@ ROUTE("POST", "/conversations/{conversation}/escalate/", ON_BOTH, "messages", BO
 ROUTE("POST", "/conversations/{conversation}/join/", ON_BOTH, "messages", BODY_JSON, SCHEMA_JOIN, RATE_REQUEST, conversations_join, "A person joins a conversation")
 ROUTE("POST", "/conversations/{conversation}/resolve/", ON_BOTH, "messages", BODY_JSON, SCHEMA_RESOLVE, RATE_REQUEST, conversations_resolve, "A person is done with a conversation")
 ROUTE("POST", "/conversations/{conversation}/feedback/", ON_BOTH, "messages", BODY_JSON, SCHEMA_FEEDBACK, RATE_REQUEST, conversations_feedback, "Note what a customer thinks of an answer")
+ROUTE("POST", "/conversations/{conversation}/notes/", ON_BOTH, "messages", BODY_JSON, SCHEMA_NOTE, RATE_REQUEST, conversations_note, "Note something for other people; never sent to the customer")
 ROUTE("POST", "/conversations/{conversation}/close/", ON_BOTH, "messages", BODY_JSON, SCHEMA_EMPTY, RATE_REQUEST, conversations_close, "Close a conversation")
 ROUTE("POST", "/conversations/{conversation}/read/", ON_BOTH, "messages", BODY_JSON, SCHEMA_EMPTY, RATE_REQUEST, conversations_read, "Note that a person has read a conversation")
 

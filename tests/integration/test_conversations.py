@@ -148,6 +148,61 @@ class Contacts(ConversationsCase):
         self.assertEqual((bad.status, bad.json["error"]["field"]), (400, "identities/0"))
 
 
+class Opinions(unittest.TestCase):
+    """Thumbs: on a message, by a button, over the API; and what people note for each other."""
+
+    def test_a_thumb_on_an_answer_is_feedback(self):
+        with Daemon() as daemon:
+            key = daemon.test
+            daemon.push("Opening hours", "The shop opens at nine in the morning.", key=key)
+            play = lambda **body: daemon.ok(daemon.post("/api/v1/sandbox/inbound/", {"from": "+14155550123", **body}, key=key), 201, 202)
+            play(text="When does the shop open in the morning?")
+            sent = wait_for(lambda: [m for m in daemon.get("/api/v1/sandbox/messages/", key=key).json["results"]
+                                     if m.get("platform_id") and m["status"] == "read"], "the answer")[0]
+            play(type="reaction", reaction={"message_id": sent["platform_id"], "emoji": "\U0001f44e\U0001f3fd"})
+            told = wait_for(lambda: self.events(daemon, key), "the event")
+            self.assertEqual([(f["rating"], f["by"], f["message_id"]) for f in told], [("down", "reaction", sent["id"])])
+            play(type="reaction", reaction={"message_id": sent["platform_id"], "emoji": "\U0001f914"})
+            wait_for(daemon.idle, "the queues to empty")
+            self.assertEqual(len(self.events(daemon, key)), 1, "an emoji that means nothing")
+            play(type="interactive", interactive={"type": "button_reply", "button_reply": {"id": "feedback_up", "title": "Yes"}})
+            told = wait_for(lambda: self.events(daemon, key)[1:], "the second event")
+            self.assertEqual([(f["rating"], f["by"]) for f in told], [("up", "button")])
+            wait_for(daemon.idle, "the queues to empty")
+            conversation = daemon.conversations(key=key)[0]
+            self.assertEqual(conversation["feedback"]["rating"], "up")
+            answers = [m for m in daemon.messages(conversation["id"], key=key) if m["direction"] == "out"]
+            self.assertEqual(len(answers), 1, "a thumb asks nothing of the agent")
+
+    @staticmethod
+    def events(daemon, key):
+        rows = daemon.get("/api/v1/events/?page_size=100", key=key).json["results"]
+        return [row["data"]["feedback"] for row in rows if row["type"] == "feedback.received"]
+
+    def test_notes_stay_among_people(self):
+        with Daemon() as daemon:
+            daemon.post("/api/v1/sandbox/inbound/", {"from": "+14155550123", "text": "hello"}, key=daemon.test)
+            conversation = wait_for(lambda: daemon.conversations(key=daemon.test), "a conversation")[0]["id"]
+            path = f"/api/v1/conversations/{conversation}/notes/"
+            noted = daemon.ok(daemon.post(path, {"text": "Wants a refund", "author": "Rosa"}, key=daemon.test), 201)
+            self.assertEqual([(n["text"], n["author"]) for n in noted["notes"]], [("Wants a refund", "Rosa")])
+            wait_for(daemon.idle, "the queues to empty")
+            self.assertNotIn("refund", json.dumps(daemon.messages(conversation, key=daemon.test)))
+
+
+class Retention(unittest.TestCase):
+    def test_an_account_says_how_long_its_data_is_kept(self):
+        with Daemon() as daemon:
+            shown = daemon.ok(daemon.get("/api/v1/retention/"), 200)
+            self.assertEqual(set(shown.values()), {None})
+            changed = daemon.ok(daemon.patch("/api/v1/retention/", {"messages_days": 90, "hooks_days": 3}), 200)
+            self.assertEqual((changed["messages_days"], changed["hooks_days"], changed["events_days"]), (90, 3, None))
+            changed = daemon.ok(daemon.patch("/v1/retention", {"messagesDays": None}), 200)
+            self.assertEqual((changed["messagesDays"], changed["hooksDays"]), (None, 3))
+            bad = daemon.patch("/api/v1/retention/", {"messages_days": -1})
+            self.assertEqual((bad.status, bad.json["error"]["field"]), (400, "messages_days"))
+
+
 class Erasure(unittest.TestCase):
     CANARY, PHONE = "xyzzy-canary-text", "34611222333"
 
