@@ -13,7 +13,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
   window.chasquiDocs = window.SwaggerUIBundle({
     url: document.documentElement.dataset.document || "/openapi.json",
-    domNode: document.getElementById("operations"),
+    domNode: document.getElementById("viewer"),
     presets: [window.SwaggerUIBundle.presets.apis],
     layout: "BaseLayout",
     deepLinking: true,
@@ -25,6 +25,6 @@ document.addEventListener("DOMContentLoaded", () => {
     persistAuthorization: false,
     validatorUrl: null,
     requestInterceptor: homeward,
-    onComplete: () => { document.documentElement.dataset.ready = "yes"; },
+    onComplete: () => { document.getElementById("servers")?.setAttribute("aria-label", "Server"); },
   });
 });
