@@ -82,22 +82,6 @@ static size_t body_limit(const struct route *route)
     return BODY_SMALL;
 }
 
-/* A large body is only read from callers who may send it. */
-static void on_head(struct http_request *req, size_t *body_max, void *arg)
-{
-    struct call *c = call_begin(req, arg);
-    *body_max = body_limit(c->route);
-    bool large = c->route != NULL && (c->route->body == BODY_BULK || c->route->body == BODY_FILES);
-    if (!large || c->route->scope[0] == '\0' || !auth_identify(c) || !auth_permit(c)) {
-        return;
-    }
-    call_rest(c);
-    if (c->route->body == BODY_FILES) {
-        struct http_upload_limits limits = {(uint64_t)option_int(OPT_HTTP_FILE_MAX), PARTS_MAX, FIELD_MAX};
-        http_upload_begin(req, &limits);
-    }
-}
-
 /* No row: 404, 405 or the answer to OPTIONS. A key that is there is looked at all the same. */
 static void without_route(struct call *c)
 {
@@ -117,6 +101,33 @@ static void without_route(struct call *c)
         call_reply(c, 204, NULL);
     } else {
         call_fail(c, API_BAD_METHOD, NULL, NULL);
+    }
+}
+
+/* True if the body is announced as larger than what is read of one that nobody wants. */
+static bool body_is_large(const struct http_request *req)
+{
+    const char *length = http_header(req, "Content-Length");
+    return length != NULL ? strtoull(length, NULL, 10) > BODY_SMALL : http_header(req, "Transfer-Encoding") != NULL;
+}
+
+/* A large body is only read from callers who may send it, and only where there is somebody to take it. */
+static void on_head(struct http_request *req, size_t *body_max, void *arg)
+{
+    struct call *c = call_begin(req, arg);
+    *body_max = body_limit(c->route);
+    if (c->route == NULL && body_is_large(req)) {
+        without_route(c);
+        return;
+    }
+    bool large = c->route != NULL && (c->route->body == BODY_BULK || c->route->body == BODY_FILES);
+    if (!large || c->route->scope[0] == '\0' || !auth_identify(c) || !auth_permit(c)) {
+        return;
+    }
+    call_rest(c);
+    if (c->route->body == BODY_FILES) {
+        struct http_upload_limits limits = {(uint64_t)option_int(OPT_HTTP_FILE_MAX), PARTS_MAX, FIELD_MAX};
+        http_upload_begin(req, &limits);
     }
 }
 

@@ -35,8 +35,8 @@ struct http_config {
     size_t uri_max;              /* bytes of the request target (414); 8 KiB */
     unsigned fields_max;         /* header fields (431); 100 */
     unsigned pipeline_max;       /* requests of one connection under way at once; 16 */
-    const char
-        *upload_dir; /* where http_upload_begin puts files; made at start. NULL: there are no uploads */
+    const char *upload_dir; /* where http_upload_begin puts files; copied, made at start. NULL: there are no
+                               uploads */
     /* Called when the head is complete and fine, before any body byte is taken. Sets *body_max for this
      * request. May answer already, inside the call (http_reply): on_request does not follow, and a body is
      * not read: the connection closes after the answer. NULL: 1 MiB for every body. A request that breaks off

@@ -190,6 +190,7 @@ struct ssl_ctx_st;
 
 struct http_server {
     struct http_config config;
+    char *upload_dir; /* config's, owned */
     struct http_thread *threads; /* config.threads of them */
     struct http_listeners listeners;
     char url[300];

@@ -67,6 +67,8 @@ struct http_server *http_server_new(const struct http_config *config)
     CHECK(config->head_ms > 0 && config->body_ms > 0 && config->idle_ms > 0 && config->connections_max > 0);
     struct http_server *server = xcalloc(1, sizeof *server);
     server->config = *config;
+    server->upload_dir = config->upload_dir != NULL ? xstrdup(config->upload_dir) : NULL;
+    server->config.upload_dir = server->upload_dir;
     server->spare_fd = -1;
     server->addresses = http_addresses_new();
     pthread_mutex_init(&server->tls_lock, NULL);
@@ -293,6 +295,7 @@ void http_server_free(struct http_server *server)
     }
     http_tls_free(server);
     http_addresses_free(server->addresses);
+    free(server->upload_dir);
     free(server->threads);
     free(server);
 }
