@@ -74,8 +74,17 @@ static void add_handoff(struct turn *turn, struct changes *cs, struct snapshot *
 {
     const struct handoff_row *row = handoff_reason_row(turn->reason);
     const char *announce = jx_str_or(turn_handoff(turn), "announce", row->announce);
-    const char *note = turn->note != NULL ? turn->note : row->note;
+    const json_t *then = jx_obj(turn->own_rule, "then");
+    const char *note = turn->note != NULL ? turn->note : row->note, *own = jx_str(then, "note");
+    const char *assign_to = jx_str(then, "assign_to");
 
+    announce = jx_str_or(then, "announce", announce);
+    if (own != NULL) {
+        note = arena_printf(turn->arena, "%s %s", own, note);
+    }
+    if (assign_to != NULL) {
+        jx_set(turn->conversation, "assigned_to", json_pack("{s:s}", "name", assign_to));
+    }
     mark_answered(turn);
     add_sayings(turn, cs, snap);
     turn->sent = handoff_trigger(cs, snap, turn->part, turn->conversation, turn->rev, row->name, note,

@@ -208,7 +208,7 @@ static bool is_phrase(struct turn *turn)
     return true;
 }
 
-static bool (*const rules[])(struct turn *turn) = {is_stale,      is_loop,     is_file_lost,
+static bool (*const rules[])(struct turn *turn) = {is_stale,      is_loop,     is_file_lost, rule_own,
                                                    is_unreadable, has_keyword, is_phrase};
 
 enum turn_outcome turn_rules(struct turn *turn)

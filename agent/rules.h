@@ -14,5 +14,8 @@ bool rule_loop(const json_t *history, int64_t now_ms);
 /* What a message of this type asks for when it has no text. */
 enum rule_media { MEDIA_READABLE, MEDIA_PERSON, MEDIA_IGNORED };
 enum rule_media rule_media(const char *type);
+/* The agent's own rules (own_rules.c): hands over and says true if one holds; topics only behind the search. */
+bool rule_own(struct turn *turn);
+void rule_own_topic(struct turn *turn);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "agent/phrases.h"
 #include "agent/profile.h"
+#include "agent/rules.h"
 #include "agent/words.h"
 #include "kb/kb.h"
 #include "queue/base/log.h"
@@ -157,5 +158,6 @@ enum turn_outcome turn_search(struct turn *turn)
         search_parts(turn, &query);
     }
     turn->confidence = turn->found.count > 0 ? turn->found.confidence : 0;
+    rule_own_topic(turn);
     return TURN_MORE;
 }

@@ -5,6 +5,7 @@
 #include "agent/sections.h"
 
 #include "agent/booking/booking.h"
+#include "agent/handoff_rules.h"
 #include "agent/hours.h"
 #include "agent/lead/lead.h"
 
@@ -15,6 +16,7 @@ static const struct {
     {"/settings/hours", hours_check},
     {"/settings/leads", lead_settings_check},
     {"/settings/appointments", booking_settings_check},
+    {"/settings/handoff/rules", handoff_rules_check},
 };
 
 /* Null means "not there", at any depth of objects. */

@@ -54,6 +54,7 @@ enum turn_action { ACTION_NONE, ACTION_REPLY, ACTION_HANDOFF, ACTION_SILENT, ACT
     X(HANDOFF_FILTERED, "filtered", "The model's answer was withheld by a filter.", TURN_ANNOUNCE)         \
     X(HANDOFF_FILE, "file", "A file that the customer sent could not be read.", TURN_ANNOUNCE)             \
     X(HANDOFF_STALE, "stale", "The message waited too long for an automatic answer.", TURN_ANNOUNCE)       \
+    X(HANDOFF_RULE, "rule", "A rule of the agent asks for a person.", TURN_ANNOUNCE)                       \
     X(HANDOFF_LOOP, "loop", "Automatic replies stopped: this looks like another machine.", "")
 
 enum handoff_reason {
@@ -161,6 +162,7 @@ struct turn {
     /* ---- what is to be done ---- */
     enum turn_action action;
     enum handoff_reason reason;
+    const json_t *own_rule; /* the agent's own rule that fired; NULL: none did */
     const char *why; /* ACTION_SILENT, and what fired a rule */
     bool unanswered; /* ACTION_SILENT: the burst stays unanswered */
     int64_t postpone_ms;

@@ -66,3 +66,56 @@ class HandoffHours(WithApp):
         sends = len(self.graph.sends)
         self.graph.says(CUSTOMER, "When does the shop open?")
         self.graph.wait_sends(sends + 1)
+
+
+class OwnRules(WithApp):
+    """settings.handoff.rules: each condition in a story of its own."""
+
+    def rules(self, *rules):
+        self.settings(handoff={"rules": list(rules)}, chat={"fallback_behavior": "TRY_ANYWAY"})
+
+    def handed(self, text, sends=None):
+        """Whether the customer's words led to a person by a rule, once they were dealt with."""
+        self.graph.says(CUSTOMER, text)
+        wait_for(lambda: self.daemon.conversations() and self.daemon.idle(), "idle")
+        return (self.only_conversation().get("handoff") or {}).get("reason") == "rule"
+
+    def test_an_angry_customer_reaches_a_person_of_the_shops_choice(self):
+        self.rules({"name": "angry", "when": {"sentiment": "negative"},
+                    "then": {"assign_to": "Maria", "note": "be kind", "announce": "Maria is coming."}})
+        self.assertFalse(self.handed("When does the shop open?"))
+        self.assertTrue(self.handed("This is RIDICULOUS!!! Your delivery is terrible"))
+        conversation = self.only_conversation()
+        self.assertEqual(conversation["assigned_to"]["name"], "Maria")
+        self.assertTrue(conversation["handoff"]["note"].startswith("be kind "), conversation["handoff"])
+        self.assertEqual(self.graph.wait_sends(2)[1].body["text"]["body"], "Maria is coming.")
+
+    def test_a_question_asked_three_times(self):
+        self.rules({"when": {"repeated": 3}})
+        self.assertFalse(self.handed("Do you sell bicycles?"))
+        self.assertFalse(self.handed("do you sell bicycles"))
+        self.assertTrue(self.handed("Do you sell bicycles???"))
+
+    def test_fallbacks_in_a_row(self):
+        self.rules({"when": {"low_confidence": 2}})
+        self.assertFalse(self.handed("zorbly quux frobnicate"))
+        self.assertFalse(self.handed("wibble wobble plugh"))
+        self.assertTrue(self.handed("xyzzy grault garply"))
+
+    def test_a_topic_by_its_document(self):
+        hours = self.daemon.ok(self.daemon.get(f"/api/v1/agents/{self.daemon.agent}/knowledge/"))["results"][0]["id"]
+        self.rules({"when": {"topic": [hours]}})
+        self.assertTrue(self.handed("When does the shop open?"))
+
+    def test_conditions_must_all_hold(self):
+        self.settings(hours={"weekly": {}})
+        self.rules({"when": {"closed": True, "words": ["invoice"], "channel": ["whatsapp"]}})
+        self.assertFalse(self.handed("When does the shop open?"))
+        self.assertTrue(self.handed("I need an invoice"))
+
+    def test_rules_that_make_no_sense_are_refused_by_name(self):
+        path = f"/api/v1/agents/{self.daemon.agent}/settings/handoff/"
+        for rule, field in (({"when": {}}, "0/when"), ({"when": {"mood": 1}}, "0/when/mood"), ({"when": {"pattern": "("}}, "0/when/pattern"),
+                            ({"when": {"repeated": 0}}, "0/when/repeated"), ({"when": {"tag": ["a"]}, "then": {"x": "y"}}, "0/then/x")):
+            answer = self.daemon.patch(path, {"rules": [rule]})
+            self.assertEqual((answer.status, answer.json["error"]["field"]), (400, f"settings/handoff/rules/{field}"), answer)

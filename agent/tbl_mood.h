@@ -1,0 +1,18 @@
+/* tbl_mood.h: words of bad mood, folded (words.h), one row each: X("language", points, "words between bars").
+ * Two points are negative by themselves; what is only a complaint has one. A word with ~ is looked for anywhere. */
+X("en", 2, "useless|ridiculous|terrible|awful|horrible|disgusting|scam|fraud|furious|pathetic|unacceptable|worst|rip off|fed up|lawyer")
+X("en", 1, "angry|annoyed|annoying|disappointed|disappointing|frustrated|frustrating|bad service|waste of time|not happy|rude|still waiting")
+X("es", 2, "inutil|ridiculo|pesimo|pesima|horrible|terrible|asqueroso|estafa|estafadores|furioso|furiosa|inaceptable|verguenza|vergonzoso|harto|harta|abogado")
+X("es", 1, "enfadado|enfadada|enojado|enojada|molesto|molesta|decepcionado|decepcionada|mal servicio|perdida de tiempo|sigo esperando")
+X("pt", 2, "inutil|ridiculo|pessimo|pessima|horrivel|terrivel|golpe|fraude|furioso|furiosa|inaceitavel|vergonha|advogado|procon")
+X("pt", 1, "irritado|irritada|chateado|chateada|decepcionado|decepcionada|mau atendimento|perda de tempo|ainda esperando")
+X("fr", 2, "inutile|ridicule|nul|nulle|horrible|affreux|arnaque|escroquerie|escrocs|furieux|furieuse|inadmissible|inacceptable|honteux|avocat")
+X("fr", 1, "enerve|enervee|fache|fachee|decu|decue|agacant|mauvais service|perte de temps|toujours pas")
+X("de", 2, "nutzlos|lacherlich|schrecklich|furchtbar|unverschamt|frechheit|betrug|betruger|abzocke|inakzeptabel|katastrophe|anwalt|sauer")
+X("de", 1, "verargert|argerlich|enttauscht|genervt|nervt|schlechter service|zeitverschwendung|warte immer noch")
+X("it", 2, "inutile|ridicolo|pessimo|pessima|orribile|terribile|truffa|truffatori|furioso|furiosa|inaccettabile|vergogna|vergognoso|avvocato")
+X("it", 1, "arrabbiato|arrabbiata|deluso|delusa|irritato|irritata|pessimo servizio|perdita di tempo|sto ancora aspettando")
+X("tr", 2, "rezalet|berbat|korkunc|igrenc|dolandirici|dolandiricilik|kabul edilemez|sacmalik|utanc|avukat")
+X("tr", 1, "sinirli|kizgin|kizginim|hayal kirikligi|kotu hizmet|zaman kaybi|hala bekliyorum|biktim")
+X("hi", 2, "~बेकार|~धोखा|~घटिया|~शर्मनाक|bekar|ghatiya|dhokha|bakwas")
+X("hi", 1, "~नाराज|~गुस्सा|~निराश|gussa|naraz")
