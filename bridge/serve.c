@@ -146,7 +146,7 @@ static int open_workers(struct app *app)
     booking_register(app->workers);
     care_register(app->workers);
     webhooks_register(app->workers);
-    source_register(app->workers);
+    source_register(app->workers, app->kb);
     sweep_register(app->workers);
     erase_register(app->workers);
     enum err rc = sweep_ensure(app->store);

@@ -3,6 +3,7 @@
  * leave the source; pages that cannot be read just now keep what was read of them before. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "kb/source/page.h"
 #include "kb/source/work.h"
@@ -31,6 +32,24 @@ static void next(struct work *w)
     w->timer = loop_after(job_loop(w->job), w->at == 0 ? 0 : pause_ms(w), step, w);
 }
 
+/* True if the address names a picture, a film or the like by its ending: not worth a request. */
+static bool is_media(const char *url)
+{
+    static const char *const ENDINGS[] = {".jpg", ".jpeg", ".png", ".gif", ".webp", ".svg",
+                                          ".ico", ".css",  ".js",  ".mp3", ".mp4",  ".avi",
+                                          ".mov", ".webm", ".zip", ".gz",  ".exe",  ".woff2"};
+    const char *path = strstr(url, "://");
+    size_t len = strcspn(url, "?");
+
+    for (size_t i = 0; path != NULL && i < sizeof ENDINGS / sizeof *ENDINGS; i++) {
+        size_t end = strlen(ENDINGS[i]);
+        if (len > end && strncasecmp(url + len - end, ENDINGS[i], end) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Notes an address to be read, once, if it is of the same host. */
 static void frontier_add(struct work *w, const char *url, unsigned depth, bool sitemap)
 {
@@ -39,7 +58,8 @@ static void frontier_add(struct work *w, const char *url, unsigned depth, bool s
 
     free(origin);
     free(home);
-    if (!ours || json_array_size(w->frontier) >= FRONTIER_MAX || json_object_get(w->seen, url) != NULL) {
+    if (!ours || (!sitemap && is_media(url)) || json_array_size(w->frontier) >= FRONTIER_MAX ||
+        json_object_get(w->seen, url) != NULL) {
         return;
     }
     json_t *row = json_object();

@@ -1,10 +1,11 @@
 /* source.c: one job reads one source.
  *
  * Steps: read the record (gone: remove its pages; another run: nothing to do), mark it processing, get the
- * text (fetch, extract), then one change-set: pages that changed, the record's state, the event, the end of
- * the job. A change of the record meanwhile is a conflict of that change-set: the record is read again, and
- * if the run is still ours only what we set is set. A crash anywhere repeats the reading. At most RUNNING_MAX
- * sources are read at a time in a process; others wait without holding a worker.
+ * text (fetch, extract), then a change-set with the pages that changed and, when search sees them, one with
+ * the record's state, the event and the end of the job. A change of the record meanwhile is a conflict of
+ * that change-set: the record is read again, and if the run is still ours only what we set is set. A crash
+ * anywhere repeats the reading. At most RUNNING_MAX sources are read at a time in a process; others wait
+ * without holding a worker.
  *
  * A schedule is a job of its own lane: when it comes due it asks for a reading and plans the next one. Its
  * "tick" tells whether the schedule it belongs to is still in force. */
@@ -31,6 +32,7 @@
 #define PURGE_ROWS  5000
 
 static atomic_uint running;
+static struct kb *index_kb; /* borrowed, since source_register */
 static int64_t (*cron_next)(const char *, const char *, int64_t);
 
 void source_cron(int64_t (*next)(const char *cron, const char *zone, int64_t at_ms))
@@ -184,7 +186,7 @@ static enum err record_read(struct work *w, struct snapshot *snap)
 }
 
 /* The record's state and the event of this reading. */
-static void outcome_write(struct work *w, struct changes *cs, struct snapshot *snap, unsigned changed)
+static void outcome_write(struct work *w, struct changes *cs, struct snapshot *snap)
 {
     const char *part = job_partition(w->job), *id = jx_str_or(w->doc, "id", "");
     struct event_about about = {.agent_id = jx_str(w->doc, "agent_id")};
@@ -212,29 +214,77 @@ static void outcome_write(struct work *w, struct changes *cs, struct snapshot *s
     changes_put(cs, KIND_DOCUMENT, part, id, w->doc);
     jx_set_int(sync, "documents", 1);
     jx_set_str(sync, "document_id", id);
+    if (!good) {
+        jx_set_str(sync, "reason", w->reason);
+    }
     jx_set(data, "sync", sync);
     event_append(cs, snap, part, good ? "knowledge.synced" : "knowledge.failed", &about, data, NULL);
     log_info("source.read", "document=%s ok=%d pages=%zu changed=%u", id, good, json_array_size(w->pages),
-             changed);
+             w->changed);
     json_decref(data);
 }
 
-/* Commits what the reading brought. */
+/* True if the record just read is still of this run. */
+static bool run_current(const struct work *w)
+{
+    return jx_int(w->doc, "run", 0) == jx_int(job_payload(w->job), "run", -1);
+}
+
+/* Search sees the pages: the source is ready. */
+static void indexed(void *arg)
+{
+    finish(arg);
+}
+
+static void pages_stored(enum err rc, uint64_t rev, void *arg)
+{
+    struct work *w = arg;
+
+    if (rc == ERR_OK) {
+        w->stored = true;
+        kb_when_indexed(index_kb, rev, indexed, w);
+    } else if (rc == ERR_CONFLICT) {
+        finish(w);
+    } else {
+        struct job *job = w->job;
+        work_free(w);
+        job_put_back(job, WAIT_MS);
+    }
+}
+
+/* Commits the pages that changed. False: there are none. */
+static bool pages_store(struct work *w)
+{
+    struct changes *cs = changes_new();
+
+    pages_write(cs, job_partition(w->job), jx_str_or(w->doc, "id", ""), w->old, w->pages, &w->changed);
+    if (!changes_any(cs)) {
+        changes_free(cs);
+        return false;
+    }
+    changes_expect(cs, KIND_DOCUMENT, job_partition(w->job), jx_str_or(w->doc, "id", ""), w->rev);
+    store_submit(job_store(w->job), cs, pages_stored, w);
+    return true;
+}
+
+/* Commits what the reading brought: first the pages, then, when search sees them, the state with the event.
+ */
 static void finish(struct work *w)
 {
     struct snapshot *snap = NULL;
-    struct changes *cs = changes_new();
-    unsigned changed = 0;
     enum err rc = snapshot_open(job_store(w->job), &snap);
 
     if (rc == ERR_OK) {
         rc = record_read(w, snap);
     }
-    if (rc == ERR_OK && jx_int(w->doc, "run", 0) == jx_int(job_payload(w->job), "run", -1)) {
-        if (w->reason == NULL && !w->unchanged) {
-            pages_write(cs, job_partition(w->job), jx_str_or(w->doc, "id", ""), w->old, w->pages, &changed);
-        }
-        outcome_write(w, cs, snap, changed);
+    bool current = rc == ERR_OK && run_current(w);
+    if (current && w->reason == NULL && !w->unchanged && !w->stored && pages_store(w)) {
+        snapshot_close(snap);
+        return;
+    }
+    struct changes *cs = changes_new();
+    if (current) {
+        outcome_write(w, cs, snap);
     }
     snapshot_close(snap);
     if (rc == ERR_OK || rc == ERR_NOTFOUND) {
@@ -494,7 +544,8 @@ static void source_run(struct job *job, void *arg)
     begin(w, found);
 }
 
-void source_register(struct workers *workers)
+void source_register(struct workers *workers, struct kb *kb)
 {
+    index_kb = kb;
     workers_handle(workers, QUEUE_SOURCE, source_run, NULL);
 }

@@ -31,7 +31,8 @@ int64_t source_next_ms(const char *schedule, int64_t now_ms);
  * none. Unset: only intervals are schedules. At start. */
 void source_cron(int64_t (*next)(const char *cron, const char *zone, int64_t at_ms));
 
-/* The handler of QUEUE_SOURCE. */
-void source_register(struct workers *workers);
+/* The handler of QUEUE_SOURCE. kb must outlive the workers. */
+struct kb;
+void source_register(struct workers *workers, struct kb *kb);
 
 #endif

@@ -28,7 +28,7 @@ struct web {
     json_t *old; /* page read before, for conditional requests; borrowed, NULL: none */
     uint64_t transfer;
     struct robots *robots;
-    char *robots_origin;    /* "https://host:port" they are of */
+    char *robots_origin; /* "https://host:port" they are of */
     bool asking_robots;
     bool same_host; /* redirects to other hosts end it */
 };
@@ -40,7 +40,9 @@ struct work {
     json_t *old, *pages;
     char *reason; /* why it failed; NULL: it did not */
     bool unchanged;
-    json_t *notes; /* {"etag"?, "last_modified"?} of the answer being read */
+    bool stored;      /* the pages are committed */
+    unsigned changed; /* pages written or removed */
+    json_t *notes;    /* {"etag"?, "last_modified"?} of the answer being read */
     struct web web;
     uint64_t extraction;
     struct loop_timer *timer;

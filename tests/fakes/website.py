@@ -3,6 +3,7 @@ request kept."""
 import hashlib
 import http.server
 import threading
+import time
 
 
 class Website:
@@ -11,6 +12,8 @@ class Website:
         self.redirects = {}  # path -> location
         self.statuses = {}   # path -> status
         self.requests = []   # (path, headers, status)
+        self.times = []      # when they came
+        self.slow = {}       # path -> seconds before the answer
         site = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -51,6 +54,8 @@ class Website:
 
     def answer(self, handler):
         path = handler.path
+        self.times.append(time.monotonic())
+        time.sleep(self.slow.get(path, 0))
         kind, body = self.pages.get(path, ("text/plain", b"no such page"))
         etag = '"' + hashlib.sha256(body).hexdigest()[:16] + '"'
         status = 200 if path in self.pages else 404

@@ -130,6 +130,8 @@ class Pages(SourceCase):
         self.assertIn("Fridays", self.search("when is the sauna heated")[0]["text"])
         events = self.daemon.ok(self.daemon.get("/api/v1/events/?page_size=100"))["results"]
         kinds = [e["type"] for e in events if e["data"].get("sync", {}).get("document_id") == doc["id"]]
+        failed = [e["data"]["sync"] for e in events if e["type"] == "knowledge.failed"]
+        self.assertIn("The site answered with status 503.", [s.get("reason") for s in failed])
         self.assertIn("knowledge.synced", kinds)
         self.assertIn("knowledge.failed", kinds)
 
@@ -229,6 +231,42 @@ class Sites(SourceCase):
         self.assertNotIn("/b", [p["url"][len(self.site.url):] for p in self.rows(doc, "pages")])
         few = self.add(doc_type="sitemap", url=self.site.url + "/", max_pages=2)
         self.assertEqual(few["pages"], 2)
+
+
+    def test_pictures_are_not_asked_for_and_gone_sites_fail(self):
+        self.site.page("/", "Home", "Only text here.", "/photo.JPG", "/film.mp4?x=1")
+        doc = self.add(doc_type="sitemap", url=self.site.url + "/")
+        self.assertEqual((doc["pages"], len(self.site.asked("/photo.JPG"))), (1, 0))
+        doc = self.add(doc_type="sitemap", url=self.site.url + "/nowhere.xml")
+        self.assertEqual(doc["reason"], "The site answered with status 404.")
+
+
+class Manners(SourceCase):
+    def test_a_pause_between_requests_and_a_kill_in_the_middle(self):
+        site = self.site
+        with Daemon(crawl_delay="250ms") as daemon:
+            self.daemon, self.path = daemon, f"/api/v1/agents/{daemon.agent}/knowledge/"
+            for n in range(4):
+                site.page(f"/{n}", f"Page {n}", f"The number is {n}.", *[f"/{k}" for k in range(4)])
+            doc = self.add(doc_type="sitemap", url=site.url + "/0")
+            self.assertEqual(doc["pages"], 4)
+            gaps = [b - a for a, b in zip(site.times[1:], site.times[2:])]
+            self.assertGreater(min(gaps), 0.24)
+            site.slow["/2"] = 1.5
+            seen = len(site.asked("/2"))
+            daemon.ok(daemon.post(f"{self.path}{doc['id']}/sync/"), 202)
+            wait_for(lambda: any(t[0] == "/1" for t in site.requests[5:]), "the crawl to be under way")
+            daemon.restart()
+            self.assertEqual(self.settled(doc["id"])["status"], "ready")
+            self.assertEqual(len(self.rows(doc, "pages")), 4)
+            self.assertGreater(len(site.asked("/2")), seen)
+            daemon.ok(daemon.post(f"{self.path}{doc['id']}/sync/"), 202)
+            wait_for(lambda: daemon.ok(daemon.get(f"{self.path}{doc['id']}/"))["status"] == "processing", "the crawl to begin")
+            self.assertEqual(daemon.stop(), 0)
+            daemon.start()
+            self.assertEqual(self.settled(doc["id"])["status"], "ready")
+            self.made = []
+        self.daemon = type(self).daemon
 
 
 class Guard(SourceCase):

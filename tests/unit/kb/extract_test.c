@@ -212,7 +212,8 @@ static void test_docx(void **state)
     struct outcome o = {.request = {.bytes = zip.data, .size = zip.len, .filename = "a.docx"}};
     extract(&o);
     assert_string_equal(o.reason, "");
-    assert_string_equal(buf_str(&o.text), "[Opening]\n# Opening\n\nWe open at 9.\n\n- item\n| A | B |\n|---|---|\n");
+    assert_string_equal(buf_str(&o.text),
+                        "[Opening]\n# Opening\n\nWe open at 9.\n\n- item\n| A | B |\n|---|---|\n");
     outcome_fini(&o);
     buf_fini(&zip);
 }
@@ -411,6 +412,32 @@ static void test_small_section(void **state)
     free(text);
 }
 
+/* A table longer than a section goes on below its head. */
+static void test_long_table(void **state)
+{
+    struct buf page;
+
+    (void)state;
+    buf_init(&page, 1u << 20);
+    buf_adds(&page, "<h2>Prices</h2><table><tr><th>Item</th><th>Price</th></tr>");
+    for (int i = 0; i < 3000; i++) {
+        buf_addf(&page, "<tr><td>item number %d</td><td>%d coins</td></tr>", i, i);
+    }
+    buf_adds(&page, "</table>");
+    struct outcome o = {.request = {.bytes = page.data, .size = page.len, .filename = "a.html"}};
+    extract(&o);
+    assert_true(o.ok);
+    assert_true(o.count > 2);
+    size_t heads = 0;
+    static const char HEAD[] = "## Prices\n\n| Item | Price |\n|---|---|\n";
+    for (const char *at = strstr(buf_str(&o.text), HEAD); at != NULL; at = strstr(at + 1, HEAD)) {
+        heads++;
+    }
+    assert_int_equal(heads, o.count);
+    outcome_fini(&o);
+    buf_fini(&page);
+}
+
 static void test_symlink(void **state)
 {
     char dir[] = "/tmp/extract.XXXXXX";
@@ -451,7 +478,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_sitemap), cmocka_unit_test(test_docx),          cmocka_unit_test(test_zip_bomb),
         cmocka_unit_test(test_pdf),     cmocka_unit_test(test_pdf_long),      cmocka_unit_test(test_bad),
         cmocka_unit_test(test_large),   cmocka_unit_test(test_small_section), cmocka_unit_test(test_symlink),
-        cmocka_unit_test(test_time),
+        cmocka_unit_test(test_time),    cmocka_unit_test(test_long_table),
     };
 
     if (argc > 1 && strcmp(argv[1], "extract") == 0) {
