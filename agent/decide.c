@@ -8,7 +8,7 @@
 
 #include "agent/cite.h"
 #include "agent/guard.h"
-#include "agent/tool/tool.h"
+#include "agent/toolbox.h"
 
 #define TOPICS_SHOWN 4
 

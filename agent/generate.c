@@ -12,7 +12,7 @@
 #include "agent/turn.h"
 
 #include "agent/model/breaker.h"
-#include "agent/tool/tool.h"
+#include "agent/toolbox.h"
 #include "queue/base/clock.h"
 #include "queue/base/crypto.h"
 #include "queue/base/killpoint.h"

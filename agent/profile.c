@@ -7,7 +7,7 @@
 
 #include "agent/fields.h"
 #include "agent/sections.h"
-#include "agent/tool/tool.h"
+#include "agent/toolbox.h"
 #include "channels/contact.h"
 #include "queue/base/clock.h"
 #include "queue/base/crypto.h"

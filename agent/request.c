@@ -5,7 +5,7 @@
 
 #include "agent/hours.h"
 #include "agent/profile.h"
-#include "agent/tool/tool.h"
+#include "agent/toolbox.h"
 #include "queue/base/clock.h"
 #include "queue/base/codec.h"
 #include "queue/base/crypto.h"

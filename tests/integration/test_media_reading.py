@@ -40,7 +40,7 @@ class ReadingCase(ModelCase):
     def handed(self, reason):
         conversation = wait_for(lambda: (c := self.conversation())["status"] == "handoff" and c, "the handoff")
         self.assertEqual(conversation["handoff"]["reason"], reason)
-        self.assertEqual(conversation["handoff"]["note"], "A file that the customer sent could not be read.")
+        self.assertTrue(conversation["handoff"]["note"].startswith("A file that the customer sent could not be read."))
 
 
 class Voice(ReadingCase):

@@ -1,13 +1,15 @@
-/* records.c: the tools that work on our own records: knowledge, people, leads. Appointments: appointments.c.
+/* tool_records.c: the tools that work on our own records: knowledge, people, leads. Appointments:
+ * tool_appointments.c.
  *
  * What a tool wants written is tried at once on a change-set that is thrown away, so that the model hears
  * what is wrong; the write itself is an effect of the turn's commit, on what is true then. If it is not
  * possible any more the turn is decided again. */
 #include <string.h>
 
-#include "agent/tool/tool.h"
+#include "agent/toolbox.h"
 
 #include "agent/lead/lead.h"
+
 static const json_t *settings_of(const json_t *agent, const char *name)
 {
     return jx_obj(jx_obj(agent, "settings"), name);
@@ -128,7 +130,7 @@ static bool tool_save_lead(struct turn *turn, const json_t *arguments, struct bu
 static const struct tool_row rows[] = {
 #define X(name, fn, enabled, times, description, parameters) \
     {name, description, parameters, fn, enabled, times},
-#include "agent/tool/tbl_tools.h"
+#include "agent/tbl_tools.h"
 #undef X
 };
 

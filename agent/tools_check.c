@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/tool/tool.h"
+#include "agent/toolbox.h"
 
 #include "agent/tool/api_call.h"
 #include "agent/tool/args.h"

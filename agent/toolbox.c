@@ -1,4 +1,4 @@
-/* tool.c: the tools of one turn: what is offered, what is called, what comes back.
+/* toolbox.c: the tools of one turn: what is offered, what is called, what comes back.
  *
  * A box belongs to one run of a turn and lives in its arena. Calls of one round run together; those that
  * need the network are under way at the same time. The round is over when the last has its result. */
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/tool/tool.h"
+#include "agent/toolbox.h"
 
 #include "agent/model/prompt.h"
 #include "agent/tool/api_call.h"

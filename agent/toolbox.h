@@ -1,8 +1,8 @@
-/* tool.h: what a model may do besides writing: the tools of one turn.
+/* toolbox.h: what a model may do besides writing: the tools of one turn.
  *
  * Three kinds: rows of tbl_tools.h, which work on our own records; HTTP calls that the agent declares
- * ("tools": [{"name", "description", "parameters": JSON Schema, "call": as in api_call.h, "side_effect"?}]);
- * tools of MCP servers (mcp.h). What holds for all:
+ * ("tools": [{"name", "description", "parameters": JSON Schema, "call": as in tool/api_call.h,
+ * "side_effect"?}]); tools of MCP servers (tool/mcp.h). What holds for all:
  *   - only what the agent has enabled is offered; a call of anything else is answered with an error;
  *   - arguments are checked against the schema by code; contact and conversation are filled in by us and
  *     never taken from arguments;
@@ -13,8 +13,8 @@
  *     as untrusted data;
  *   - the trace holds name, time and success, never arguments or results.
  * Thread: the turn's loop. */
-#ifndef CHASQUI_AGENT_TOOL_TOOL_H
-#define CHASQUI_AGENT_TOOL_TOOL_H
+#ifndef CHASQUI_AGENT_TOOLBOX_H
+#define CHASQUI_AGENT_TOOLBOX_H
 
 #include "agent/turn.h"
 
@@ -66,7 +66,7 @@ const struct tool_row *tool_rows(size_t *count);
 /* True if the agent's list of tools ("settings": {"tools"}) names it, or there is no list and fallback is
  * true. */
 bool tool_listed(const json_t *agent, const char *name, bool fallback);
-/* Appointments (appointments.c); in a list their name is "appointments", all together. */
+/* Appointments (tool_appointments.c); in a list their name is "appointments", all together. */
 bool tool_booking_enabled(const json_t *agent);
 bool tool_find_slots(struct turn *turn, const json_t *arguments, struct buf *out);
 bool tool_book(struct turn *turn, const json_t *arguments, struct buf *out);

@@ -1,8 +1,8 @@
-/* appointments.c: the tools that find, book and cancel appointments; as records.c does with all writes, tried
- * first and made by the commit. One change of appointments for each turn. */
+/* tool_appointments.c: the tools that find, book and cancel appointments; as tool_records.c does with all
+ * writes, tried first and made by the commit. One change of appointments for each turn. */
 #include <string.h>
 
-#include "agent/tool/tool.h"
+#include "agent/toolbox.h"
 
 #include "agent/booking/booking.h"
 #include "queue/base/clock.h"
