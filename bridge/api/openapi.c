@@ -20,6 +20,51 @@ static void path_of(const struct route *route, const struct surface *surface, st
     buf_add(out, route->path, len);
 }
 
+/* What a handler reads out of the query. */
+static const struct query_row {
+    void (*handler)(struct call *c);
+    const char *name, *kind, *text;
+} query_rows[] = {
+#define QUERY(handler, name, kind, text) {handler, name, kind, text},
+#include "bridge/api/tbl_queries.h"
+#undef QUERY
+};
+
+/* The schema of "text", "integer", "date", or of choices with bars between. */
+static json_t *query_schema(const char *kind)
+{
+    json_t *schema = json_pack("{s:s}", "type", strcmp(kind, "integer") == 0 ? "integer" : "string");
+    json_t *choices = json_array();
+    for (const char *at = kind; strchr(kind, '|') != NULL && *at != '\0';) {
+        size_t len = strcspn(at, "|");
+        jx_push(choices, json_stringn(at, len));
+        at += len + (at[len] == '|');
+    }
+    if (json_array_size(choices) > 0) {
+        jx_set(schema, "enum", choices);
+    } else {
+        json_decref(choices);
+    }
+    return schema;
+}
+
+/* Adds the query parameters of a route's handler, in the surface's case. */
+static void add_queries(json_t *list, const struct route *route, const struct surface *surface)
+{
+    struct buf worn;
+    buf_init(&worn, 100);
+    for (unsigned i = 0; i < sizeof(query_rows) / sizeof(query_rows[0]); i++) {
+        const struct query_row *row = &query_rows[i];
+        if (row->handler == route->handler) {
+            buf_reset(&worn);
+            surface_field(surface, row->name, &worn);
+            jx_push(list, json_pack("{s:s, s:s, s:b, s:s, s:o}", "name", buf_str(&worn), "in", "query", "required",
+                                    0, "description", row->text, "schema", query_schema(row->kind)));
+        }
+    }
+    buf_fini(&worn);
+}
+
 /* "{agent}" and the like as parameters, and those that every list and every POST takes. */
 static json_t *parameters_of(const struct route *route, const struct surface *surface)
 {
@@ -30,6 +75,7 @@ static json_t *parameters_of(const struct route *route, const struct surface *su
         jx_push(list, json_pack("{s:o, s:s, s:b, s:{s:s}}", "name", json_stringn(at, len), "in", "path",
                                 "required", 1, "schema", "type", "string"));
     }
+    add_queries(list, route, surface);
     if (answer != NULL && (answer->form == AS_LIST || answer->form == AS_BARE_LIST)) {
         jx_push(list, openapi_reference("parameters", "page"));
         jx_push(list, openapi_reference("parameters", surface->page_size));

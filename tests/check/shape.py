@@ -7,6 +7,7 @@ Rules (each violation is one line and fails the run):
   walls     lmdb.h, http_parser.h, curl.h and libpq-fe.h are each included by one file (kept behind one wrapper)
   banned    strcpy strcat sprintf atoi strtok gets alloca; an assignment inside a condition
   essay     every .c and .h begins with a comment saying what it is
+  queries   every query parameter that a handler reads stands in bridge/api/tbl_queries.h
   words     no leftovers (to-do marks) and no path of somebody's machine
 """
 import os
@@ -109,6 +110,16 @@ def check_circles(edges):
             queue.extend(n for n in edges.get(node, ()) if n != node)
 
 
+def check_queries(path, text):
+    """The query's names, out of the table once."""
+    if not hasattr(check_queries, "known"):
+        with open(os.path.join(ROOT, "bridge/api/tbl_queries.h"), encoding="utf-8") as handle:
+            check_queries.known = set(re.findall(r'^QUERY\(\w+, "(\w+)"', handle.read(), re.M)) | {"page", "page_size", "cursor"}
+    for name in re.findall(r'call_query\(\w+, "(\w+)"\)', text):
+        if name not in check_queries.known and name != "type":  # the old name of types
+            problem("queries", path, f"{name} is not in tbl_queries.h")
+
+
 def check_words(path, text):
     for number, line in enumerate(text.split("\n"), 1):
         if LEFTOVER.search(line):
@@ -122,6 +133,8 @@ def check_code(path, text, edges):
     if not text.startswith("/*"):
         problem("essay", path, "does not begin with a comment that says what it is")
     check_sizes(path, text, code)
+    if path.startswith("bridge/api/"):
+        check_queries(path, text)
     check_includes(path, text, edges)
     for number, line in enumerate(code.split("\n"), 1):
         if BANNED.search(line):
