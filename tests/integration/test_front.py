@@ -120,6 +120,21 @@ class Connections(unittest.TestCase):
                 self.assertEqual(data.count(b"HTTP/1.1 200"), 3, "what came behind the last was not begun")
 
 
+class Keys(unittest.TestCase):
+    def test_a_key_that_was_just_used_is_refused_at_once_when_revoked(self):
+        """What a thread remembers of a key never outlives the key: on the same connection, used a moment ago."""
+        with Daemon(http_threads=2) as daemon:
+            made = daemon.ok(daemon.post("/api/v1/keys/", {"name": "short", "mode": "live"}), 201)
+            fields = f"Authorization: Bearer {made['key']}\r\n"
+            socks = [connect(daemon) for _ in range(4)]
+            for sock in socks * 3:
+                self.assertEqual(ask(sock, "/api/v1/me/", fields)[0], 200)
+            daemon.ok(daemon.delete(f"/api/v1/keys/{made['id']}/"))
+            self.assertEqual([ask(sock, "/api/v1/me/", fields)[0] for sock in socks], [401] * 4)
+            for sock in socks:
+                sock.close()
+
+
 class Packing(unittest.TestCase):
     def test_large_json_leaves_packed_for_those_who_take_it(self):
         with Daemon() as daemon:

@@ -80,6 +80,10 @@ class Uploads(WithDaemon):
         self.refused(self.upload(form(("file", "", None, b""))), 400)
         self.refused(self.upload(b"", {"Content-Type": "image/png"}), 400)
 
+    def test_a_large_body_to_a_wrong_address_hears_that_it_is_wrong(self):
+        self.refused(self.upload(bytes(1 << 20), path="/api/v1/filez/"), 404)
+        self.assertEqual(self.daemon.call("PUT", "/api/v1/files/", bytes(1 << 20), headers=FORM).status, 405)
+
     def test_without_a_good_key_no_byte_is_taken(self):
         host = self.daemon.url.partition("://")[2]
         client = http.client.HTTPConnection(host, timeout=20)
