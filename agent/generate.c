@@ -216,7 +216,10 @@ static bool takes_fallback(const struct turn *turn)
     bool ours = gen->class == MODEL_FILTERED || gen->class == MODEL_BUDGET || gen->class == MODEL_CANCELLED ||
                 gen->class == MODEL_CONTEXT;
 
-    return !gen->on_fallback && !soon && !ours && jx_obj(jx_obj(turn->agent, "model"), "fallback") != NULL &&
+    const json_t *other = jx_obj(jx_obj(turn->agent, "model"), "fallback");
+    bool blind = turn->material->image_count > 0 && !jx_bool(other, "vision", false);
+
+    return !gen->on_fallback && !soon && !ours && other != NULL && !blind &&
            turn_time_left(turn) > TURN_ATTEMPT_MIN;
 }
 

@@ -1,7 +1,7 @@
 """What customers send besides words: voice is written down, pictures are seen, documents are read, and nothing is guessed."""
 import time
 
-from tests.fakes.model import Error, Raw, Reset, Silence
+from tests.fakes.model import Error, FakeModel, Raw, Reset, Silence
 from tests.integration.test_media import PNG
 from tests.integration.test_model import ANSWER, QUESTION, ModelCase
 from tests.support.app import FakeApp
@@ -199,6 +199,17 @@ class Vision(ReadingCase):
         self.assertEqual(self.sends(PNG, "image/png", "image", caption=QUESTION), HANDED)
         wait_for(lambda: self.conversation()["status"] == "handoff", "a person")
         self.assertEqual(self.conversation()["handoff"]["reason"], "model_failure")
+
+    def test_the_model_behind_it_is_asked_only_if_it_sees(self):
+        with FakeModel("A menu, I think.") as other:
+            self.settings(model={"fallback": other.settings})
+            self.model.always(Error(401))
+            self.assertEqual(self.sends(PNG, "image/png", "image", caption="What is it?"), HANDED)
+            self.assertEqual(other.requests, [])
+            self.settings(model={"fallback": {"vision": True}})
+            self.sender = self.new_customer()
+            self.assertEqual(self.sends(PNG, "image/png", "image", caption="What is it?"), "A menu, I think.")
+            self.assertEqual(other.requests[0].pictures, [("image/png", PNG)])
 
     def test_a_blind_model_gets_the_caption_only(self):
         self.settings(model={"vision": False})
