@@ -1,9 +1,10 @@
 """Who somebody is (phone, BSUID, username, changes of both), and how hard the platform may be pushed."""
+import os
 import re
 import time
 
 from tests.integration.test_whatsapp import CUSTOMER, WhatsAppCase
-from tests.support.daemon import wait_for
+from tests.support.daemon import ROOT, wait_for
 
 QUESTION = "When does the shop open?"
 
@@ -186,7 +187,29 @@ class Batches(WhatsAppCase):
         self.assertEqual(self.daemon.get("/api/v1/conversations/").json["count"], 1000)
 
 
-class SandboxWindow(WhatsAppCase):
+class Sandbox(WhatsAppCase):
+    # the last digits of the special number -> the status at the end, the error's code
+    ENDS = {"01": ("failed", "131026"), "02": ("failed", "131047"), "03": ("read", None), "04": ("read", None), "05": ("sent", None),
+            "06": ("delivered", None), "07": ("read", None), "08": ("failed", "132015"), "09": ("read", None), "10": ("read", None),
+            "11": ("read", None), "99": ("read", None)}
+
+    def test_each_special_number_plays_its_part(self):
+        key, sent = self.daemon.test, {}
+        for digits in self.ENDS:
+            answer = self.daemon.post(f"/api/v1/agents/{self.daemon.agent}/messages/", {"to": f"+155501000{digits}", "type": "text", "text": "x"}, key=key)
+            sent[digits] = self.daemon.ok(answer, 201)["message_id"]
+        show = lambda digits: self.daemon.ok(self.daemon.get(f"/api/v1/messages/{sent[digits]}/", key=key))
+        wait_for(lambda: all(show(digits)["status"] == status for digits, (status, _) in self.ENDS.items()), "every end", 60)
+        wait_for(self.daemon.idle, "idle", 30)
+        ends = {digits: ((m := show(digits))["status"], (m.get("error") or {}).get("code")) for digits in self.ENDS}
+        self.assertEqual(ends, self.ENDS)
+
+    def test_the_readme_lists_the_special_numbers_as_the_api_does(self):
+        rows = self.daemon.ok(self.daemon.get("/api/v1/sandbox/numbers/", key=self.daemon.test))["results"]
+        with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as handle:
+            listed = re.findall(r"^\| `(\+\d+)` \| (.*) \|$", handle.read(), re.M)
+        self.assertEqual(listed, [(row["to"], row["behaviour"]) for row in rows if row["to"].startswith("+")])
+
     def test_the_window_opens_and_closes_by_command(self):
         key = self.daemon.test
         send = lambda: self.daemon.post(f"/api/v1/agents/{self.daemon.agent}/messages/", {"to": CUSTOMER, "type": "text", "text": "x"}, key=key)
