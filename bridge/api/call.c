@@ -232,11 +232,8 @@ void call_fail(struct call *c, enum api_error error, const char *field, const ch
     if (field != NULL) {
         surface_field(c->surface, field, &named);
     }
-    char *text = reply_error_text(error, buf_str(&named), message, http_request_id(c->req));
+    json_t *answer = reply_error(error, buf_str(&named), message, http_request_id(c->req));
     buf_fini(&named);
-    json_t *answer;
-    CHECK(jx_parse_lenient(text, strlen(text), &answer) == ERR_OK);
-    free(text);
     int64_t retry_s = retry_after(error);
     if (retry_s > 0) {
         http_reply_header(c->req, "Retry-After", arena_printf(c->arena, "%lld", (long long)retry_s));

@@ -29,7 +29,7 @@ enum api_error api_error_of_status(int status)
     return status < 500 ? API_BAD_REQUEST : API_INTERNAL;
 }
 
-char *reply_error_text(enum api_error error, const char *field, const char *message, const char *request_id)
+json_t *reply_error(enum api_error error, const char *field, const char *message, const char *request_id)
 {
     char now[CLOCK_TEXT_SIZE];
     const char *words = message != NULL && message[0] != '\0' ? message : rows[error].text;
@@ -45,8 +45,14 @@ char *reply_error_text(enum api_error error, const char *field, const char *mess
     json_t *outer = json_object();
     jx_set(outer, "error", inner);
     jx_set_str(outer, "message", words);
-    char *text = jx_text(outer);
-    json_decref(outer);
+    return outer;
+}
+
+char *reply_error_text(enum api_error error, const char *field, const char *message, const char *request_id)
+{
+    json_t *body = reply_error(error, field, message, request_id);
+    char *text = jx_text(body);
+    json_decref(body);
     return text;
 }
 
