@@ -11,9 +11,7 @@
  * "tick" tells whether the schedule it belongs to is still in force. */
 #include "kb/source/source.h"
 
-#include <ctype.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,114 +25,9 @@
 
 #define RUNNING_MAX 8
 #define WAIT_MS     300
-#define LEAST_MS    (60 * 1000) /* between scheduled readings */
-#define MOST_MS     (366LL * 86400 * 1000)
-#define PURGE_ROWS  5000
 
 static atomic_uint running;
 static struct kb *index_kb; /* borrowed, since source_register */
-static int64_t (*cron_next)(const char *, const char *, int64_t);
-
-void source_cron(int64_t (*next)(const char *cron, const char *zone, int64_t at_ms))
-{
-    cron_next = next;
-}
-
-/* ---- what the API asks for ---- */
-
-int64_t source_next_ms(const char *schedule, int64_t now_ms)
-{
-    static const struct {
-        char unit;
-        int64_t ms;
-    } UNITS[] = {{'m', 60000}, {'h', 3600000}, {'d', 86400000}};
-    char *end = NULL;
-    long long count = isdigit((unsigned char)schedule[0]) ? strtoll(schedule, &end, 10) : 0;
-
-    for (size_t i = 0; count > 0 && i < sizeof UNITS / sizeof *UNITS; i++) {
-        if (end[0] == UNITS[i].unit && end[1] == '\0' && count < MOST_MS / UNITS[i].ms) {
-            int64_t ms = count * UNITS[i].ms;
-            return ms < LEAST_MS ? -1 : ms;
-        }
-    }
-    int64_t at = cron_next != NULL ? cron_next(schedule, "UTC", now_ms) : -1;
-    return at > now_ms ? (at - now_ms < LEAST_MS ? LEAST_MS : at - now_ms) : -1;
-}
-
-enum err source_check(const json_t *doc, const char **field, const char **why)
-{
-    const char *type = jx_str_or(doc, "doc_type", "");
-    bool url = jx_str(doc, "url") != NULL, file = jx_str(doc, "file_id") != NULL;
-    bool content = jx_str_or(doc, "content", "")[0] != '\0';
-    const char *schedule = jx_str(doc, "schedule");
-
-    *field = NULL;
-    if (strcmp(type, "file") == 0 && !file) {
-        *field = "file_id";
-        *why = "is required for this type";
-    } else if ((strcmp(type, "url") == 0 || strcmp(type, "sitemap") == 0) && !url) {
-        *field = "url";
-        *why = "is required for this type";
-    } else if (strcmp(type, "html") == 0 && !url && !content) {
-        *field = "content";
-        *why = "or url is required for this type";
-    } else if (strcmp(type, "feed") == 0 && !url && !file && !content) {
-        *field = "url";
-        *why = "or file_id or content is required for this type";
-    } else if (schedule != NULL && !url) {
-        *field = "schedule";
-        *why = "needs a url";
-    } else if (schedule != NULL && source_next_ms(schedule, clock_wall_ms()) < 0) {
-        *field = "schedule";
-        *why = "must be an interval such as 30m, 24h or 7d, or five cron fields";
-    }
-    return *field != NULL ? ERR_INVALID : ERR_OK;
-}
-
-void source_queue(struct changes *cs, const char *part, json_t *doc)
-{
-    json_t *payload = json_object();
-
-    jx_set_int(doc, "run", jx_int(doc, "run", 0) + 1);
-    jx_set_str(doc, "status", "queued");
-    json_object_del(doc, "reason");
-    jx_set_str(payload, "document_id", jx_str(doc, "id"));
-    jx_set_int(payload, "run", jx_int(doc, "run", 0));
-    changes_push(cs, QUEUE_SOURCE, part, jx_str(doc, "id"), 0, payload);
-    json_decref(payload);
-}
-
-/* Plans the next reading by time; a schedule that never comes plans none. */
-static void tick_push(struct changes *cs, const char *part, const json_t *doc)
-{
-    int64_t wait = source_next_ms(jx_str_or(doc, "schedule", ""), clock_wall_ms());
-    json_t *payload = json_object();
-    char lane[JOB_LANE_MAX];
-
-    if (wait > 0) {
-        snprintf(lane, sizeof lane, "%.80s/schedule/%lld", jx_str(doc, "id"),
-                 (long long)jx_int(doc, "tick", 0));
-        jx_set_str(payload, "document_id", jx_str(doc, "id"));
-        jx_set_int(payload, "tick", jx_int(doc, "tick", 0));
-        changes_push(cs, QUEUE_SOURCE, part, lane, wait, payload);
-    }
-    json_decref(payload);
-}
-
-void source_schedule(struct changes *cs, const char *part, json_t *doc)
-{
-    jx_set_int(doc, "tick", jx_int(doc, "tick", 0) + 1);
-    tick_push(cs, part, doc);
-}
-
-void source_drop(struct changes *cs, const char *part, const char *document_id)
-{
-    json_t *payload = json_object();
-
-    jx_set_str(payload, "document_id", document_id);
-    changes_push(cs, QUEUE_SOURCE, part, document_id, 0, payload);
-    json_decref(payload);
-}
 
 /* ---- work ---- */
 
@@ -490,7 +383,7 @@ static void tick(struct work *w)
 
     if (jx_int(w->doc, "tick", 0) == jx_int(job_payload(w->job), "tick", -1)) {
         source_queue(cs, part, w->doc);
-        tick_push(cs, part, w->doc);
+        source_tick(cs, part, w->doc);
         changes_expect(cs, KIND_DOCUMENT, part, id, w->rev);
         changes_put(cs, KIND_DOCUMENT, part, id, w->doc);
     }

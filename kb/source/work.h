@@ -1,5 +1,5 @@
-/* work.h: one reading of a source under way; private to source.c, web.c and crawl.c. Thread: the worker's
- * loop. */
+/* work.h: one reading of a source under way; private to source.c, plan.c, web.c and crawl.c. Thread: the
+ * worker's loop. */
 #ifndef CHASQUI_KB_SOURCE_WORK_H
 #define CHASQUI_KB_SOURCE_WORK_H
 
@@ -56,6 +56,8 @@ struct work {
 /* source.c: the reading is over: w->pages, or the reason. */
 void work_done(struct work *w);
 void work_fail(struct work *w, const char *reason);
+/* plan.c: plans the next reading by time; a schedule that never comes plans none. */
+void source_tick(struct changes *cs, const char *part, const json_t *doc);
 /* web.c: fetches url (robots.txt of its host first), following redirects; done comes later, never inside. */
 void web_get(struct work *w, const char *url, json_t *old, bool same_host, web_fn done);
 void web_fini(struct web *web);
