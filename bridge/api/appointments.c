@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bridge/api/appointments.h"
 #include "bridge/api/call.h"
 #include "bridge/api/list.h"
 #include "queue/base/clock.h"
@@ -62,7 +63,7 @@ void appointments_show(struct call *c)
 {
     json_t *appointment = call_find(c, KIND_APPOINTMENT, call_param(c, "appointment"), NULL);
     if (appointment != NULL) {
-        call_reply(c, 200, show(appointment));
+        call_reply(c, 200, appointment_public(c, appointment));
     }
 }
 
@@ -113,7 +114,7 @@ void appointments_create(struct call *c)
     }
     call_keep(c, appointment);
     call_audit(c, "appointment.booked", jx_str(appointment, "id"));
-    call_commit(c, 201, show(appointment));
+    call_commit(c, 201, appointment_public(c, appointment));
 }
 
 /* True if the body asks for another time, service or resource. */
@@ -160,7 +161,7 @@ void appointments_change(struct call *c)
         return;
     }
     call_audit(c, "appointment.updated", jx_str(appointment, "id"));
-    call_commit(c, 200, show(appointment));
+    call_commit(c, 200, appointment_public(c, appointment));
 }
 
 void appointments_delete(struct call *c)

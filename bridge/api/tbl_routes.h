@@ -115,6 +115,10 @@ ROUTE("POST", "/appointments/", ON_BOTH, "messages", BODY_JSON, SCHEMA_APPOINTME
 ROUTE("GET", "/appointments/{appointment}/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, appointments_show, "Show an appointment")
 ROUTE("PATCH", "/appointments/{appointment}/", ON_BOTH, "messages", BODY_JSON, SCHEMA_APPOINTMENT_CHANGE, RATE_REQUEST, appointments_change, "Move or cancel an appointment, or change its notes")
 ROUTE("DELETE", "/appointments/{appointment}/", ON_BOTH, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, appointments_delete, "Remove an appointment and give its place back")
+ROUTE("GET", "/appointments/{appointment}/invitation.ics", ON_BOTH, "", BODY_NONE, SCHEMA_NONE, RATE_NONE, calendars_invitation, "Show an appointment as an iCalendar invitation; with a key, or the token of its invitation_url")
+ROUTE("GET", "/agents/{agent}/calendar.ics", ON_BOTH, "", BODY_NONE, SCHEMA_NONE, RATE_NONE, calendars_feed, "Show an agent's appointments as an iCalendar feed; with a key, or ?token=")
+ROUTE("POST", "/agents/{agent}/calendar/", ON_BOTH, "admin", BODY_JSON, SCHEMA_EMPTY, RATE_REQUEST, calendars_open, "Make the address of the calendar feed; an older one stops working")
+ROUTE("DELETE", "/agents/{agent}/calendar/", ON_BOTH, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, calendars_close, "End the address of the calendar feed")
 ROUTE("GET", "/agents/{agent}/availability/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, appointments_availability, "List free slots: service, resource, from, to, limit")
 
 ROUTE("GET", "/webhooks/events/", ON_BOTH, "any", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, webhooks_catalogue, "List the event types")

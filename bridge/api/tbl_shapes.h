@@ -487,6 +487,11 @@ FIELD(SCHEMA_APPOINTMENT_ANSWER, "notes", FIELD_TEXT, 0, 0, "", SCHEMA_NONE, "fo
 FIELD(SCHEMA_APPOINTMENT_ANSWER, "sequence", FIELD_INT, REQUIRED, 0, "", SCHEMA_NONE, "one more with each move or cancelling")
 FIELD(SCHEMA_APPOINTMENT_ANSWER, "created_at", FIELD_TIME, REQUIRED, 0, "", SCHEMA_NONE, "when it was booked")
 FIELD(SCHEMA_APPOINTMENT_ANSWER, "updated_at", FIELD_TIME, REQUIRED, 0, "", SCHEMA_NONE, "its last change")
+FIELD(SCHEMA_APPOINTMENT_ANSWER, "invitation_url", FIELD_TEXT, 0, 0, "", SCHEMA_NONE, "opens its iCalendar invitation without a key; not in lists")
+
+SCHEMA(SCHEMA_FEED_ANSWER, "CalendarFeedAnswer", false)
+FIELD(SCHEMA_FEED_ANSWER, "token", FIELD_TEXT, REQUIRED, 0, "", SCHEMA_NONE, "opens the feed for reading; shown only here")
+FIELD(SCHEMA_FEED_ANSWER, "url", FIELD_TEXT, REQUIRED, 0, "", SCHEMA_NONE, "the address for calendar programs")
 
 SCHEMA(SCHEMA_SLOT, "Slot", false)
 FIELD(SCHEMA_SLOT, "starts_at", FIELD_TIME, REQUIRED, 0, "", SCHEMA_NONE, "when it begins")

@@ -92,6 +92,13 @@ class Shop:
                         key=self.make("/api/v1/keys/", {"name": "Key " + self.canary}, 201)["id"],
                         document=self.daemon.push("Hours " + self.canary, f"When does the shop open? At nine, {self.canary}.",
                                                   key=self.key, agent=made["id"])["id"])
+        self.daemon.ok(self.daemon.patch(f"{base}/settings/", {
+            "leads": {"enabled": True, "fields": [{"name": "email", "type": "email"}]},
+            "appointments": {"enabled": True, "services": [{"id": "visit", "minutes": 30}]}}, key=self.key))
+        self.ids["lead"] = self.make("/api/v1/leads/", {"agent_id": made["id"], "fields": {"email": f"{self.canary}@example.com"}}, 201)["id"]
+        slot = self.daemon.ok(self.daemon.get(f"{base}/availability/", key=self.key))["slots"][0]
+        self.ids["appointment"] = self.make("/api/v1/appointments/", {"agent_id": made["id"], "starts_at": slot["starts_at"],
+                                                                      "name": self.canary}, 201)["id"]
         uploaded = self.daemon.call("POST", "/api/v1/files/?name=a.txt", self.canary.encode(), key=self.key,
                                     headers={"Content-Type": "text/plain"})
         self.ids["file"] = self.daemon.ok(uploaded, 201)["files"][0]["id"]
