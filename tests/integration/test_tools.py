@@ -135,6 +135,67 @@ class Own(ToolCase):
         self.assertEqual(self.model.requests[-1].tools, [])
 
 
+class Records(ToolCase):
+    """Leads and appointments: what the model collects and books is written by the turn, checked by code, for this contact."""
+
+    def setUp(self):
+        super().setUp()
+        self.settings(settings={
+            "leads": {"enabled": True, "fields": [{"name": "email", "type": "email", "required": True}, {"name": "budget", "type": "number"}]},
+            "appointments": {"enabled": True, "time_zone": "UTC", "notice_minutes": 0, "services": [{"id": "cut", "name": "Cut", "minutes": 60}]}})
+
+    def slot(self):
+        """A free time as find_slots tells it."""
+        self.model.always(Rounds(Tools(("find_slots", {"service": "cut"}))))
+        self.assertEqual(self.ask("When can I come?"), ANSWER)
+        result = self.model.requests[-1].results[0]
+        return json.loads(result[result.index("["):result.rindex("]") + 1])[0]["starts_at"]
+
+    def records(self, kind):
+        return self.daemon.ok(self.daemon.get(f"/api/v1/{kind}/"))["results"]
+
+    def test_a_lead_is_what_the_customer_said_and_code_let_pass(self):
+        self.model.always(Rounds(Tools(("save_lead", {"email": "not an address"})), Tools(("save_lead", {"email": "Jo@Example.COM"})),
+                                 Tools(("save_lead", {"budget": "1200"}))))
+        self.assertEqual(self.ask("I am jo@example.com"), ANSWER)
+        self.assertIn("Nothing was noted", self.model.requests[-1].results[0])
+        lead, = self.records("leads")
+        self.assertEqual((lead["fields"]["email"], lead["fields"]["budget"]), ("Jo@example.com", 1200))
+
+    def test_nothing_is_written_unless_the_turn_is(self):
+        hold = self.model.hold()
+        self.model.next(Tools(("save_lead", {"email": "jo@example.com"})), Stream("noted", hold))
+        self.assertEqual(self.graph.says(self.new_customer(), "I am jo@example.com").status, 200)
+        hold.wait_reached()
+        self.assertEqual(self.records("leads"), [])
+        conversation = self.daemon.conversations()[0]["id"]
+        self.daemon.ok(self.daemon.post(f"/api/v1/conversations/{conversation}/join/", {"name": "Ana"}))
+        hold.release()
+        wait_for(self.daemon.idle, "the queues to empty")
+        self.assertEqual(self.records("leads"), [])
+
+    def test_two_customers_one_slot(self):
+        slot = self.slot()
+        self.model.always(Rounds(Tools(("book_appointment", {"starts_at": slot}), ), text="That is settled."))
+        customers = [self.new_customer() for _ in range(4)]
+        before = len(self.graph.sends)
+        for customer in customers:
+            self.assertEqual(self.graph.says(customer, "The first one please").status, 200)
+        wait_for(lambda: len(self.graph.sends) >= before + 4, "an answer to each")
+        wait_for(self.daemon.idle, "the queues to empty")
+        self.assertEqual(len(self.records("appointments")), 1)
+
+    def test_an_appointment_is_cancelled_only_by_whose_it_is(self):
+        slot, owner = self.slot(), self.new_customer()
+        self.model.always(Rounds(Tools(("book_appointment", {"starts_at": slot}))))
+        self.ask("The first one please", owner)
+        self.model.always(Rounds(Tools(("cancel_appointment", {"starts_at": slot}))))
+        self.ask("Cancel the appointment", self.new_customer())
+        self.assertEqual(self.records("appointments")[0]["status"], "booked")
+        self.ask("Cancel my appointment", owner)
+        self.assertEqual(self.records("appointments")[0]["status"], "cancelled")
+
+
 class Mcp(ToolCase):
     def test_tools_of_a_server_in_both_forms_of_answer(self):
         for stream in (False, True):
