@@ -1,10 +1,10 @@
 /* serve.c: the daemon's life.
  *
- * Parts are opened from the ground up (store, knowledge, workers, front) and closed the other way round. The order
- * on the way down is what keeps the promise of the 200: first the front stops taking requests and finishes those
- * under way, then the workers finish or give back their jobs, then the knowledge index and the store close, the
- * store last because everything above still commits into it. Signals are taken by the main thread alone (sigwait), every
- * other thread has them blocked. */
+ * Parts are opened from the ground up (store, knowledge, workers, front) and closed the other way round. The
+ * order on the way down is what keeps the promise of the 200: first the front stops taking requests and
+ * finishes those under way, then the workers finish or give back their jobs, then the knowledge index and the
+ * store close, the store last because everything above still commits into it. Signals are taken by the main
+ * thread alone (sigwait), every other thread has them blocked. */
 #include "bridge/serve.h"
 
 #include <errno.h>
@@ -66,7 +66,8 @@ char *serve_path(const char *name)
 /* Says one sentence about what kept the daemon from starting, and what to do. */
 static int start_failed(const char *what, enum err rc, const char *advice)
 {
-    fprintf(stderr, "chasqui: cannot %s: %s%s%s\n", what, err_text(rc), advice[0] != '\0' ? "\n  " : "", advice);
+    fprintf(stderr, "chasqui: cannot %s: %s%s%s\n", what, err_text(rc), advice[0] != '\0' ? "\n  " : "",
+            advice);
     return 1;
 }
 
@@ -115,7 +116,8 @@ static int open_master_key(void)
                 serve_data_dir());
         return 1;
     }
-    return rc == ERR_OK ? 0 : start_failed("read the master key", rc, "master.key must be a file of mode 0600");
+    return rc == ERR_OK ? 0
+                        : start_failed("read the master key", rc, "master.key must be a file of mode 0600");
 }
 
 /* Store and knowledge index. */
@@ -125,10 +127,12 @@ static int open_state(struct app *app)
     blob_root(blobs);
     free(blobs);
     char *uri = xasprintf("lmdb:%s/store", app->data_dir);
-    enum err rc = store_open(uri, (uint64_t)option_int(OPT_MAP_SIZE), (unsigned)option_int(OPT_STORE_BACKLOG), &app->store);
+    enum err rc = store_open(uri, (uint64_t)option_int(OPT_MAP_SIZE), (unsigned)option_int(OPT_STORE_BACKLOG),
+                             &app->store);
     free(uri);
     if (rc != ERR_OK) {
-        return start_failed("open the store", rc, rc == ERR_BUSY ? "another chasqui serves this directory" : "");
+        return start_failed("open the store", rc,
+                            rc == ERR_BUSY ? "another chasqui serves this directory" : "");
     }
     store_set_reserve(app->store, (uint64_t)option_int(OPT_STORE_RESERVE));
     char *index = serve_path("index");
@@ -140,7 +144,8 @@ static int open_state(struct app *app)
 /* Workers with a handler for every queue. */
 static int open_workers(struct app *app)
 {
-    app->workers = workers_new(app->store, (unsigned)option_int(OPT_WORKERS), (unsigned)option_int(OPT_JOBS_IN_FLIGHT));
+    app->workers =
+        workers_new(app->store, (unsigned)option_int(OPT_WORKERS), (unsigned)option_int(OPT_JOBS_IN_FLIGHT));
     channels_register(app->workers);
     agent_register(app->workers, app->kb);
     booking_register(app->workers);
@@ -176,12 +181,15 @@ static int open_front(struct app *app)
     config.connections_max = (unsigned)option_int(OPT_HTTP_CONNECTIONS);
     config.connections_per_address = (unsigned)option_int(OPT_HTTP_PER_ADDRESS);
     config.requests_max = (unsigned)option_int(OPT_HTTP_REQUESTS);
-    config.upload_dir = serve_path("uploads"); /* lives as long as the process */
+    char *uploads = serve_path("uploads");
+    config.upload_dir = uploads;
     api_attach(&config, app);
     app->http = http_server_new(&config);
+    free(uploads);
     enum err rc = load_tls(app);
     if (rc != ERR_OK) {
-        return start_failed("use the certificate", rc, "http.tls_cert and http.tls_key name PEM files that belong together");
+        return start_failed("use the certificate", rc,
+                            "http.tls_cert and http.tls_key name PEM files that belong together");
     }
     rc = http_server_listen(app->http, option_text(OPT_LISTEN));
     if (rc != ERR_OK) {
@@ -194,7 +202,8 @@ static int open_front(struct app *app)
         return start_failed("open the administration socket", rc, "");
     }
     const char *public_url = option_text(OPT_PUBLIC_URL);
-    snprintf(app->public_url, sizeof(app->public_url), "%s", public_url[0] != '\0' ? public_url : http_server_url(app->http));
+    snprintf(app->public_url, sizeof(app->public_url), "%s",
+             public_url[0] != '\0' ? public_url : http_server_url(app->http));
     rc = http_server_start(app->http);
     return rc == ERR_OK ? 0 : start_failed("start the HTTP front", rc, "");
 }
@@ -231,7 +240,8 @@ static void apply_reload(struct app *app)
     }
     log_set(level, strcmp(option_text(OPT_LOG_FORMAT), "json") == 0 ? LOG_JSON : LOG_KEYVALUE);
     store_set_reserve(app->store, (uint64_t)option_int(OPT_STORE_RESERVE));
-    bool secure = strncmp(http_server_url(app->http), "https:", 6) == 0; /* plain stays plain until a restart */
+    bool secure =
+        strncmp(http_server_url(app->http), "https:", 6) == 0; /* plain stays plain until a restart */
     enum err rc = secure ? load_tls(app) : ERR_OK;
     if (rc != ERR_OK) {
         log_error("serve.tls_kept", "reason=%s", log_quote(err_text(rc)));
@@ -286,7 +296,8 @@ int serve_run(void)
     static struct app app;
     app.data_dir = serve_data_dir();
     app.started_ms = clock_wall_ms();
-    int failed = open_netguard() || open_master_key() || open_state(&app) || open_workers(&app) || open_front(&app);
+    int failed =
+        open_netguard() || open_master_key() || open_state(&app) || open_workers(&app) || open_front(&app);
     if (!failed) {
         printf("listening on %s\n", http_server_url(app.http));
         fflush(stdout);
