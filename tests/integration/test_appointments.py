@@ -4,7 +4,7 @@ import threading
 
 from tests.integration.test_whatsapp import CUSTOMER
 from tests.integration.test_window import WithApp
-from tests.support.daemon import wait_for
+from tests.support.daemon import http, wait_for
 
 SECTION = {"enabled": True, "time_zone": "Europe/Madrid", "slot_minutes": 30, "horizon_days": 30,
            "services": [{"id": "cut", "name": "Haircut", "minutes": 30, "resources": ["ana"]},
@@ -16,7 +16,7 @@ def moment(**ahead):
     return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(**ahead)).replace(microsecond=0).isoformat().replace("+00:00", "Z")
 
 
-class Appointments(WithApp):
+class WithSlots(WithApp):
     def setUp(self):
         super().setUp()
         self.settings(appointments=SECTION)
@@ -27,6 +27,8 @@ class Appointments(WithApp):
     def slots(self, query=""):
         return self.daemon.ok(self.daemon.get(f"/api/v1/agents/{self.daemon.agent}/availability/?service=cut{query}"))["slots"]
 
+
+class Appointments(WithSlots):
     def test_a_slot_is_offered_booked_moved_and_given_back(self):
         first, second = self.slots()[2:4]
         made = self.daemon.ok(self.book(starts_at=first["starts_at"], name="Lena"), 201)
@@ -85,3 +87,62 @@ class Appointments(WithApp):
         self.assertEqual((event["data"]["appointment"]["sequence"], event["data"]["sent"]), (1, False))
         wait_for(self.daemon.idle, "idle")
         self.assertEqual([e["type"] for e in self.app.events].count("appointment.reminder"), 1)
+
+    def test_a_reminder_outside_the_window_is_the_template(self):
+        self.settings(appointments={"reminders": [{"before_minutes": 60, "template": {
+            "name": "visit", "language": "en", "parameters": ["{{name}}", "{{service}}"]}}]})
+        self.daemon.ok(self.send(type="template", template={"name": "hello", "language": {"code": "en"}}), 201)
+        self.graph.wait_sends(1)
+        conversation = self.only_conversation()
+        self.daemon.ok(self.book(starts_at=moment(minutes=60, seconds=4), conversation_id=conversation["id"], name="Lena"), 201)
+        self.assertTrue(self.app.wait("appointment.reminder")[0]["data"]["sent"])
+        sent = self.graph.wait_sends(2)[1].body["template"]
+        self.assertEqual((sent["name"], sent["language"]), ("visit", {"code": "en"}))
+        self.assertEqual([p["text"] for p in sent["components"][0]["parameters"]], ["Lena", "Haircut"])
+
+
+class Calendars(WithSlots):
+    def lines(self, answer):
+        text = answer.body.decode()
+        self.assertTrue(all(len(line.encode()) <= 75 for line in text.split("\r\n")), text)
+        self.assertNotIn("\n", text.replace("\r\n", ""))
+        return text.replace("\r\n ", "").split("\r\n")
+
+    def fetch(self, url):
+        return http("GET", url)
+
+    def test_the_feed_follows_its_appointments_and_opens_only_with_its_token(self):
+        base = f"/api/v1/agents/{self.daemon.agent}"
+        slot = self.slots()[5]["starts_at"]
+        made = self.daemon.ok(self.book(starts_at=slot, name="Lena; Äöü, the \"long\" name " + "ñ" * 60, notes="a\nb"), 201)
+        opened = self.daemon.ok(self.daemon.post(base + "/calendar/", {}), 201)
+        lines = self.lines(self.fetch(opened["url"]))
+        self.assertIn(f"UID:{made['id']}@chasqui", lines)
+        self.assertIn("DTSTART:" + slot.replace("-", "").replace(":", ""), lines)
+        self.assertIn("STATUS:CONFIRMED", lines)
+        self.assertIn("DESCRIPTION:a\\nb", lines)
+        self.assertIn("SUMMARY:Haircut: Lena\\; Äöü\\, the \"long\" name " + "ñ" * 60, lines)
+        self.daemon.ok(self.daemon.patch(f"/api/v1/appointments/{made['id']}/", {"status": "cancelled"}))
+        lines = self.lines(self.fetch(opened["url"]))
+        self.assertIn("STATUS:CANCELLED", lines)
+        self.assertIn("SEQUENCE:1", lines)
+        self.assertEqual(self.daemon.get(base + "/calendar.ics").status, 200, "a key opens it too")
+
+        for url in (self.daemon.url + f"/api/v1/agents/{self.daemon.agent}/calendar.ics", opened["url"][:-3] + "AAA",
+                    self.daemon.url + f"/api/v1/appointments/{made['id']}/invitation.ics?token=" + opened["token"]):
+            self.assertIn(self.fetch(url).status, (401, 404), url)
+        renewed = self.daemon.ok(self.daemon.post(base + "/calendar/", {}), 201)
+        self.assertEqual([self.fetch(opened["url"]).status, self.fetch(renewed["url"]).status], [404, 200])
+        self.daemon.ok(self.daemon.delete(base + "/calendar/"), 204)
+        self.assertEqual(self.fetch(renewed["url"]).status, 404)
+
+    def test_an_invitation_opens_one_appointment_and_says_when_it_is_cancelled(self):
+        first, second = (self.daemon.ok(self.book(starts_at=s["starts_at"], name="Lena", notes="private"), 201) for s in self.slots()[5:7])
+        lines = self.lines(self.fetch(first["invitation_url"]))
+        self.assertIn("METHOD:REQUEST", lines)
+        self.assertNotIn("private", "".join(lines))
+        other = first["invitation_url"].replace(first["id"], second["id"])
+        self.assertEqual(self.fetch(other).status, 404)
+        self.daemon.ok(self.daemon.patch(f"/api/v1/appointments/{first['id']}/", {"status": "cancelled"}))
+        self.assertIn("METHOD:CANCEL", self.lines(self.fetch(first["invitation_url"])))
+        self.assertNotIn("token=", self.daemon.log_text())
