@@ -2,6 +2,7 @@
 import io
 import os
 import tempfile
+import threading
 import time
 import unittest
 import zipfile
@@ -178,6 +179,38 @@ class Pages(SourceCase):
         self.daemon.ok(self.daemon.delete(own), 204)
         self.assertEqual(ours(), [])
 
+    def test_no_question_asked_after_the_call_uses_a_disabled_source(self):
+        for n in range(30):
+            self.site.page(f"/{n}", f"Comet {n}", f"The comet number {n} returns in the year {2100 + n}.")
+        self.site.sitemap("/map.xml", *[f"/{n}" for n in range(30)])
+        doc = self.add(doc_type="sitemap", url=self.site.url + "/map.xml")
+        own, asked, stop = f"{self.path}{doc['id']}/", [], threading.Event()
+
+        def ask():
+            while not stop.is_set():
+                begin = time.monotonic()
+                hit = any(h["document_id"] == doc["id"] for h in self.search("when does the comet return"))
+                asked.append((begin, time.monotonic(), hit))
+
+        threads = [threading.Thread(target=ask) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        off = []
+        for _ in range(5):
+            self.daemon.ok(self.daemon.patch(own, {"enabled": False}))
+            begin = time.monotonic()
+            wait_for(lambda: sum(1 for at, _, _ in asked if at > begin) > 10, "questions")
+            off.append((begin, time.monotonic()))
+            self.daemon.ok(self.daemon.patch(own, {"enabled": True}))
+        wait_for(lambda: asked[-1][2], "it to be found again")
+        stop.set()
+        for thread in threads:
+            thread.join()
+        inside = [hit for at, end, hit in asked if any(a < at and end < b for a, b in off)]
+        self.assertGreater(len(inside), 25)
+        self.assertNotIn(True, inside)
+        self.assertTrue(any(hit for _, _, hit in asked))
+
     def test_what_a_source_needs_is_said_by_field(self):
         for body, field in (({"doc_type": "url"}, "url"), ({"doc_type": "file"}, "file_id"),
                             ({"doc_type": "file", "file_id": "fil_none"}, "file_id"), ({"doc_type": "feed"}, "url"),
@@ -295,6 +328,12 @@ class Files(SourceCase):
         doc = self.add(doc_type="file", file_id=manual)
         self.assertEqual([p["number"] for p in self.rows(doc, "pages")], [1, 2])
         self.assertIn("twice", self.search("how to turn the brass valve")[0]["text"])
+
+    def test_a_long_pdf(self):
+        book = self.upload("book.pdf", pdf(*[f"Chapter {n} tells of island {n}" for n in range(1, 1501)]), "application/pdf")
+        doc = self.add(doc_type="file", file_id=book)
+        self.assertEqual((doc["status"], doc["pages"]), ("ready", 1500), doc)
+        self.assertIn("island 1234", self.search("what tells of island 1234")[0]["text"])
 
     def test_html_given_as_text(self):
         doc = self.add(doc_type="html", content="<h1>Bees</h1><p>The bees sleep in winter.</p><script>alert(1)</script>")
