@@ -32,7 +32,7 @@ class ReadingCase(ModelCase):
         return wait_for(lambda: self.daemon.conversations(), "the conversation")[0]
 
     def message(self, kind):
-        return [m for m in self.daemon.messages(self.conversation()["id"]) if m["type"] == kind][-1]
+        return wait_for(lambda: [m for m in self.daemon.messages(self.conversation()["id"]) if m["type"] == kind], f"the {kind}")[-1]
 
     def info(self, kind):
         return self.daemon.ok(self.daemon.get(self.message(kind)["content"]["file"]["url"] + "info/"))
