@@ -22,7 +22,9 @@
 /* The conversation as it is to be: the burst is dealt with. */
 static void mark_answered(struct turn *turn)
 {
-    jx_set_str(turn->conversation, "answered", turn->newest_id);
+    if (turn->newest_id != NULL && turn->newest_id[0] != '\0') { /* a woken flow answers nobody */
+        jx_set_str(turn->conversation, "answered", turn->newest_id);
+    }
     if (turn->action != ACTION_SILENT) {
         jx_set_time(turn->conversation, "last_message_at", clock_wall_ms());
     }
@@ -38,7 +40,8 @@ static void add_sayings(struct turn *turn, struct changes *cs, struct snapshot *
             .type = say->type,
             .text = say->text,
             .content = say->content,
-            .confidence = -1,
+            .citations = json_array_size(say->citations) > 0 ? say->citations : NULL,
+            .confidence = say->confidence,
             .source = say->source,
             .turn_id = turn->id.text,
             .expires_ms = clock_wall_ms() + option_int(OPT_REPLY_MAX_AGE),
@@ -73,7 +76,9 @@ static void add_reply(struct turn *turn, struct changes *cs, struct snapshot *sn
 static void add_handoff(struct turn *turn, struct changes *cs, struct snapshot *snap)
 {
     const struct handoff_row *row = handoff_reason_row(turn->reason);
-    const char *announce = jx_str_or(turn_handoff(turn), "announce", row->announce);
+    const char *announce = turn->announce != NULL
+                               ? turn->announce
+                               : jx_str_or(turn_handoff(turn), "announce", row->announce);
     const json_t *then = jx_obj(turn->own_rule, "then");
     const char *note = turn->note != NULL ? turn->note : row->note, *own = jx_str(then, "note");
     const char *assign_to = jx_str(then, "assign_to");

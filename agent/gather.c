@@ -93,7 +93,7 @@ static void find_burst(struct turn *turn)
     arena_defer(turn->arena, jx_decref, turn->burst);
     json_array_foreach (turn->history, i, message) {
         const char *id = jx_str_or(message, "id", "");
-        if (is_inbound(message) && (answered == NULL || strcmp(id, answered) > 0)) {
+        if (turn->wake == NULL && is_inbound(message) && (answered == NULL || strcmp(id, answered) > 0)) {
             jx_push(turn->burst, json_incref(message));
             turn->newest_id = id;
         }
@@ -118,7 +118,8 @@ static const char *silent_reason(struct turn *turn)
     const char *asked = jx_str_or(job_payload(turn->job), "message_id", "");
     bool done = asked[0] != '\0' && strcmp(asked, answered) <= 0;
 
-    turn->newest_id = done ? answered : asked;
+    turn->wake = jx_obj(job_payload(turn->job), "flow");
+    turn->newest_id = done || turn->wake != NULL ? answered : asked;
     if (strcmp(status, "closed") == 0) {
         return "closed";
     }
@@ -232,11 +233,11 @@ enum turn_outcome turn_gather(struct turn *turn)
     if (turn->action != ACTION_NONE) {
         return TURN_MORE;
     }
-    if (json_array_size(turn->burst) == 0) {
+    if (json_array_size(turn->burst) == 0 && turn->wake == NULL) {
         turn_silence(turn, "nothing_new", true);
         return TURN_MORE;
     }
-    turn->postpone_ms = quiet_left(turn);
+    turn->postpone_ms = turn->wake == NULL ? quiet_left(turn) : 0;
     if (turn->postpone_ms == 0) {
         turn->postpone_ms = turn_material_wait(turn);
         turn->postpone_held = turn->postpone_ms > 0;

@@ -134,6 +134,7 @@ void handoff_resolve(struct changes *cs, struct snapshot *snap, const char *part
     jx_set_str(conversation, "mode", "ai");
     jx_set(conversation, "assigned_to", json_null());
     json_object_del(conversation, "handoff");
+    json_object_del(conversation, "flow"); /* what a person interrupted is over */
     if (newest != NULL) {
         jx_set_str(conversation, "answered", newest);
         free(newest);

@@ -5,7 +5,7 @@
 #ifndef CHASQUI_AGENT_PHRASES_H
 #define CHASQUI_AGENT_PHRASES_H
 
-enum phrase_meaning { PHRASE_NONE, PHRASE_PERSON, PHRASE_GREETING, PHRASE_THANKS };
+enum phrase_meaning { PHRASE_NONE, PHRASE_PERSON, PHRASE_GREETING, PHRASE_THANKS, PHRASE_EXIT };
 
 /* The meaning of a text, folded by words_fold; *language (may be NULL) becomes the row's. */
 enum phrase_meaning phrase_of(const char *folded, const char **language);

@@ -188,16 +188,22 @@ static const char *greeting_text(struct turn *turn, const char *reply)
     return text;
 }
 
-/* Asks for a person, greets, or thanks. A model answers small talk itself, if there is one. */
-static bool is_phrase(struct turn *turn)
+static bool wants_person(struct turn *turn)
+{
+    const char *language = "en";
+
+    if (phrase_of(turn->folded, &language) != PHRASE_PERSON) {
+        return false;
+    }
+    turn_hand_off(turn, HANDOFF_REQUESTED, language);
+    return true;
+}
+
+/* Greets, or thanks. A model answers small talk itself, if there is one. */
+static bool is_small_talk(struct turn *turn)
 {
     const char *language = "en";
     enum phrase_meaning meaning = phrase_of(turn->folded, &language);
-
-    if (meaning == PHRASE_PERSON) {
-        turn_hand_off(turn, HANDOFF_REQUESTED, language);
-        return true;
-    }
     const char *reply = phrase_reply(meaning, language);
     turn->small_talk = reply != NULL;
     if (reply == NULL || !model_is_local(turn_provider(turn))) {
@@ -208,14 +214,27 @@ static bool is_phrase(struct turn *turn)
     return true;
 }
 
-static bool (*const rules[])(struct turn *turn) = {is_stale,      is_loop,     is_file_lost, rule_own,
-                                                   is_unreadable, has_keyword, is_phrase};
+/* Before a flow, and behind it. */
+static bool (*const rules[])(struct turn *turn) = {is_stale, is_loop, rule_own, has_keyword, wants_person};
+static bool (*const manners[])(struct turn *turn) = {is_file_lost, is_unreadable, is_small_talk};
 
 enum turn_outcome turn_rules(struct turn *turn)
 {
-    lead_spot_turn(turn);
-    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+    if (turn->wake == NULL) {
+        lead_spot_turn(turn);
+    }
+    for (size_t i = 0; turn->wake == NULL && i < sizeof rules / sizeof *rules; i++) {
         if (rules[i](turn)) {
+            break;
+        }
+    }
+    return TURN_MORE;
+}
+
+enum turn_outcome turn_manners(struct turn *turn)
+{
+    for (size_t i = 0; turn->flow == NULL && i < sizeof manners / sizeof *manners; i++) {
+        if (manners[i](turn)) {
             break;
         }
     }

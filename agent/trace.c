@@ -4,10 +4,11 @@
  * "outcome": "reply|handoff|silent", "reason"?, "fallback"?, "source"?, "confidence"?, "threshold",
  * "provider", "model"?, "runs", "took_ms", "steps": [{"name", "us"}], "passages": [{"chunk_id",
  * "document_id", "title", "score"}], "attempts": [...], "tools": [{"name", "ms", "ok"}],
- * "tokens"?: {"input", "output", "cached", "estimated"?}, "cost_micros"?, "links_removed"?, "created_at"}. No
- * message text. */
+ * "tokens"?: {"input", "output", "cached", "estimated"?}, "cost_micros"?, "links_removed"?,
+ * "flow"?: {"id", "version", "steps"}, "created_at"}. No message text. */
 #include "agent/turn.h"
 
+#include "agent/flow_turn.h"
 #include "queue/base/clock.h"
 
 static json_t *steps_of(const struct turn *turn)
@@ -113,6 +114,10 @@ json_t *turn_trace(const struct turn *turn)
     jx_set(trace, "passages", passages_of(turn));
     jx_set(trace, "attempts", json_deep_copy(turn->attempts));
     add_spent(turn, trace);
+    json_t *flow = flow_turn_trace(turn);
+    if (flow != NULL) {
+        jx_set(trace, "flow", flow);
+    }
     jx_set_time(trace, "created_at", clock_wall_ms());
     return trace;
 }

@@ -14,6 +14,7 @@
 #include "agent/turn.h"
 
 #include "agent/agent.h"
+#include "agent/flow/flow_jobs.h"
 #include "agent/reading.h"
 #include "queue/base/clock.h"
 #include "queue/base/log.h"
@@ -188,6 +189,7 @@ static void turn_run(struct job *job, void *arg)
 void agent_register(struct workers *workers, struct kb *kb)
 {
     workers_handle(workers, QUEUE_TURN, turn_run, kb);
+    flow_jobs_register(workers);
     workers_handle(workers, QUEUE_READING, reading_run, NULL);
 }
 
@@ -233,8 +235,21 @@ void turn_say(struct turn *turn, const char *type, const char *text, const json_
     while (*end != NULL) {
         end = &(*end)->next;
     }
-    *saying = (struct turn_saying){.type = type, .text = text, .content = content, .source = source};
+    *saying = (struct turn_saying){
+        .type = type, .text = text, .content = content, .source = source, .confidence = -1};
     *end = saying;
+}
+
+void turn_say_cited(struct turn *turn, const char *text, const char *source, const json_t *citations,
+                    double confidence)
+{
+    struct turn_saying *last;
+
+    turn_say(turn, "text", text, NULL, source);
+    for (last = turn->sayings; last->next != NULL; last = last->next) {
+    }
+    last->citations = citations;
+    last->confidence = confidence;
 }
 
 const json_t *turn_chat(const struct turn *turn)

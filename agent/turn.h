@@ -16,14 +16,17 @@
 #include "queue/jobs.h"
 
 /*   symbol         function       even when settled   what it does */
-#define TURN_STEPS(X)                                                                                  \
-    X(STEP_GATHER, turn_gather, true, "gather", "reads the conversation and what is unanswered in it") \
-    X(STEP_RULES, turn_rules, false, "rules", "decides what no model may decide")                      \
-    X(STEP_SEARCH, turn_search, false, "search", "looks for passages of the agent's knowledge")        \
-    X(STEP_GENERATE, turn_generate, false, "generate", "lets a generator write a draft")               \
-    X(STEP_DECIDE, turn_decide, false, "decide",                                                       \
-      "makes of draft and confidence a reply, a fallback or a handoff")                                \
-    X(STEP_NOTE, turn_note, true, "note", "sums up for the person who takes over, or for later turns") \
+#define TURN_STEPS(X)                                                                                    \
+    X(STEP_GATHER, turn_gather, true, "gather", "reads the conversation and what is unanswered in it")   \
+    X(STEP_RULES, turn_rules, false, "rules", "decides what no model may decide")                        \
+    X(STEP_FLOW, turn_flow, false, "flow", "follows the flow of the conversation, or begins one")        \
+    X(STEP_MANNERS, turn_manners, false, "manners", "small talk, and what cannot be read")               \
+    X(STEP_SEARCH, turn_search, false, "search", "looks for passages of the agent's knowledge")          \
+    X(STEP_GENERATE, turn_generate, false, "generate", "lets a generator write a draft")                 \
+    X(STEP_DECIDE, turn_decide, false, "decide",                                                         \
+      "makes of draft and confidence a reply, a fallback or a handoff")                                  \
+    X(STEP_FLOW_ON, turn_flow_on, true, "flow_on", "goes on with a flow behind the answer it asked for") \
+    X(STEP_NOTE, turn_note, true, "note", "sums up for the person who takes over, or for later turns")   \
     X(STEP_COMMIT, turn_commit, true, "commit", "writes everything that follows in one change-set")
 
 enum turn_step {
@@ -53,6 +56,7 @@ enum turn_action { ACTION_NONE, ACTION_REPLY, ACTION_HANDOFF, ACTION_SILENT, ACT
     X(HANDOFF_BUDGET, "budget", "The budget for the AI is used up.", TURN_ANNOUNCE)                        \
     X(HANDOFF_FILTERED, "filtered", "The model's answer was withheld by a filter.", TURN_ANNOUNCE)         \
     X(HANDOFF_FILE, "file", "A file that the customer sent could not be read.", TURN_ANNOUNCE)             \
+    X(HANDOFF_FLOW, "flow", "A flow handed the conversation over.", TURN_ANNOUNCE)                         \
     X(HANDOFF_STALE, "stale", "The message waited too long for an automatic answer.", TURN_ANNOUNCE)       \
     X(HANDOFF_RULE, "rule", "A rule of the agent asks for a person.", TURN_ANNOUNCE)                       \
     X(HANDOFF_LOOP, "loop", "Automatic replies stopped: this looks like another machine.", "")
@@ -107,6 +111,8 @@ struct turn_saying {
     const char *type, *text; /* as in struct message_draft */
     const json_t *content;
     const char *source;
+    const json_t *citations; /* NULL: none */
+    double confidence;       /* < 0: none */
 };
 
 /* What the burst's files hold, as far as the agent wants it. */
@@ -153,6 +159,8 @@ struct turn {
     json_t *lead_values;                      /* collected by tools, NULL: none; the arena's */
     bool appointment_changed;                 /* a tool books or cancels */
     const char *person_wanted;                /* the model's reason, NULL: it wants none */
+    const json_t *wake;     /* of a job that wakes or begins a flow, NULL: the customer wrote */
+    struct flow_turn *flow; /* that runs in this turn, NULL: none */
     struct kb_result found;
     struct model_part parts[MODEL_PARTS]; /* messages of a burst with an answer each */
     size_t part_count;
@@ -163,11 +171,12 @@ struct turn {
     enum turn_action action;
     enum handoff_reason reason;
     const json_t *own_rule; /* the agent's own rule that fired; NULL: none did */
-    const char *why; /* ACTION_SILENT, and what fired a rule */
-    bool unanswered; /* ACTION_SILENT: the burst stays unanswered */
+    const char *why;        /* ACTION_SILENT, and what fired a rule */
+    bool unanswered;        /* ACTION_SILENT: the burst stays unanswered */
     int64_t postpone_ms;
     bool postpone_held;   /* the wait is the process's own: nothing is written */
     const char *text;     /* ACTION_REPLY */
+    const char *announce; /* ACTION_HANDOFF: instead of the agent's own word, NULL */
     const char *source;   /* knowledge, model, fallback */
     const char *fallback; /* the fallback that acted, NULL if none did */
     json_t *citations;    /* array; NULL none */
@@ -207,6 +216,10 @@ void turn_effect(struct turn *turn, turn_effect_fn fn, void *arg);
  * run ends. An ACTION_REPLY whose text is NULL has only its sayings. */
 void turn_say(struct turn *turn, const char *type, const char *text, const json_t *content,
               const char *source);
+
+/* The same for an answer out of the knowledge. */
+void turn_say_cited(struct turn *turn, const char *text, const char *source, const json_t *citations,
+                    double confidence);
 
 /* Settings of the turn's agent. */
 const json_t *turn_chat(const struct turn *turn);

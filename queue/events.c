@@ -212,6 +212,13 @@ static json_t *event_body(const char *part, const char *type, const char *id, co
     return event;
 }
 
+static event_listener_fn listener;
+
+void event_listen(event_listener_fn fn)
+{
+    listener = fn;
+}
+
 void event_append(struct changes *cs, struct snapshot *snap, const char *part, const char *type,
                   const struct event_about *about, const json_t *data, char *out)
 {
@@ -226,6 +233,9 @@ void event_append(struct changes *cs, struct snapshot *snap, const char *part, c
     enum err rc = fan_out(cs, snap, part, event);
     if (rc != ERR_OK) {
         changes_fault(cs, rc);
+    }
+    if (listener != NULL) {
+        listener(cs, snap, part, event);
     }
     if (out != NULL) {
         memcpy(out, id.text, strlen(id.text) + 1);

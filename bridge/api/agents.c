@@ -1,5 +1,6 @@
 /* agents.c: agents and their settings. What an agent may hold is the agent room's table; here is only who may ask. */
 #include "agent/agent.h"
+#include "agent/flow/flow.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -167,6 +168,7 @@ void agents_delete(struct call *c)
         !delete_all(c, KIND_DOCUMENT, INDEX_DOCUMENT_COLLECTION, collection, &budget)) {
         return;
     }
+    flow_delete_all(call_changes(c), c->snap, c->part, id);
     changes_delete(call_changes(c), KIND_COLLECTION, c->part, collection);
     changes_delete(call_changes(c), KIND_AGENT, c->part, id);
     call_audit(c, "agent.deleted", id);

@@ -13,12 +13,21 @@
 #define DELETE_READ 1000
 #define DELETE_MOST 15000 /* messages that go in one change-set */
 
+/* What is told of the flow a conversation is in: not what the customer has answered. */
+static const char *const flow_shown[] = {"id", "version", "step", "since"};
+
 json_t *conversation_public(const json_t *conversation)
 {
     json_t *out = json_copy((json_t *)conversation);
     json_object_del(out, "answered");
     json_object_del(out, "window_told");
     json_object_del(out, "summary");
+    json_t *flow = jx_obj(out, "flow"), *shown = json_object();
+    for (unsigned i = 0; flow != NULL && i < sizeof(flow_shown) / sizeof(flow_shown[0]); i++) {
+        jx_set(shown, flow_shown[i], json_incref(json_object_get(flow, flow_shown[i])));
+    }
+    jx_set(out, "flow", flow != NULL ? json_incref(shown) : json_null());
+    json_decref(shown);
     return out;
 }
 

@@ -20,7 +20,7 @@ static const struct surface surfaces[] = {
 #define SURFACES (sizeof(surfaces) / sizeof(surfaces[0]))
 
 /* Values under these keys are the customer's own or a platform's: the case rule stops there. */
-static const char *const untouched[] = {"metadata", "custom_fields", "arguments", "content", "components"};
+static const char *const untouched[] = {"metadata", "custom_fields", "arguments", "content", "components", "values", "headers", "body", "save", "sample", "vars"};
 
 const struct surface *surface_at(unsigned index)
 {

@@ -205,4 +205,18 @@ FIELD(SCHEMA_ACCOUNT, "name", FIELD_TEXT, REQUIRED, 200, "", SCHEMA_NONE, "the b
 FIELD(SCHEMA_ACCOUNT, "email", FIELD_TEXT, NULLABLE, 254, "", SCHEMA_NONE, "the owner's address")
 FIELD(SCHEMA_ACCOUNT, "plan", FIELD_TEXT, NULLABLE, 40, "", SCHEMA_NONE, "free, pro or enterprise")
 
+SCHEMA(SCHEMA_FLOW, "Flow", true)
+FIELD(SCHEMA_FLOW, "name", FIELD_TEXT, REQUIRED, 200, "", SCHEMA_NONE, "the flow's name")
+FIELD(SCHEMA_FLOW, "enabled", FIELD_BOOL, 0, 0, "", SCHEMA_NONE, "true publishes the draft as a new version; false: it begins no more")
+FIELD(SCHEMA_FLOW, "trigger", FIELD_ANY, NULLABLE, 0, "", SCHEMA_NONE, "what it begins with: {\"type\", ...}; see /flows/schema/")
+FIELD(SCHEMA_FLOW, "steps", FIELD_ANY, NULLABLE, 0, "", SCHEMA_NONE, "its steps, in order; see /flows/schema/")
+FIELD(SCHEMA_FLOW, "timeout_minutes", FIELD_INT, NULLABLE, 43200, "", SCHEMA_NONE, "without an answer for so long it is left; default 1440")
+FIELD(SCHEMA_FLOW, "exit_words", FIELD_TEXTS, NULLABLE, 50, "", SCHEMA_NONE, "messages that leave it, besides the usual ones of many languages")
+FIELD(SCHEMA_FLOW, "exit_text", FIELD_TEXT, NULLABLE, 1024, "", SCHEMA_NONE, "what is said to who leaves it")
+SCHEMA(SCHEMA_FLOW_TEST, "FlowTest", false)
+FIELD(SCHEMA_FLOW_TEST, "messages", FIELD_ANY, REQUIRED, 0, "", SCHEMA_NONE, "what the customer says: texts, or {\"text\", \"button\"}; the first sets the flow going")
+FIELD(SCHEMA_FLOW_TEST, "live_calls", FIELD_BOOL, 0, 0, "", SCHEMA_NONE, "true: API calls are really made; default: their samples are taken")
+SCHEMA(SCHEMA_SECRET_VALUE, "SecretPut", false)
+FIELD(SCHEMA_SECRET_VALUE, "value", FIELD_TEXT, REQUIRED, 8192, "", SCHEMA_NONE, "the secret; kept sealed, never shown again")
+
 #include "bridge/api/tbl_shapes.h"

@@ -27,6 +27,9 @@ X("conversations", "ls | get ID", "conversations and their messages", "agent acc
 X("hooks", "ls | replay ID... | replay --since TIME", "what platforms posted, as it came", "account limit since", cli_hooks,
   "  chasqui --live hooks ls\n"
   "  chasqui --live hooks replay --since 2026-05-10T14:00:00Z\n")
+X("flows", "ls | push FILE | test ID MESSAGE...", "conversations that follow a plan", "agent account", cli_flows,
+  "  chasqui flows push booking.json           made, or replaced if there is one of that name\n"
+  "  chasqui flows test flw_01JQ \"book\" \"Ana\" \"tomorrow\"\n")
 X("keys", "ls | create NAME | rotate ID | revoke ID", "API keys", "account scopes", cli_keys,
   "  chasqui keys create \"till software\" --scopes read,messages\n"
   "  chasqui keys revoke key_01J...\n")
