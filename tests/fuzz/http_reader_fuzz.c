@@ -162,7 +162,7 @@ static void step(void *arg)
 
 static void begin(void *arg)
 {
-    http_server_adopt(server, -1, "192.0.2.7", false);
+    http_server_adopt(server, &(struct http_guest){.fd = -1, .peer = "192.0.2.7"});
     step(arg);
 }
 
