@@ -15,7 +15,7 @@ FIELD(SCHEMA_ROTATE, "overlap_s", FIELD_INT, 0, 604800, "", SCHEMA_NONE, "second
 SCHEMA(SCHEMA_MODEL, "Model", true)
 FIELD(SCHEMA_MODEL, "vision", FIELD_BOOL, NULLABLE, 0, "", SCHEMA_NONE, "the model reads pictures that customers send")
 FIELD(SCHEMA_MODEL, "transcription", FIELD_ANY, NULLABLE, 0, "", SCHEMA_NONE, "who writes voice messages down: {base_url, name, api_key} of a server that has /audio/transcriptions; null: they go to a person")
-FIELD(SCHEMA_MODEL, "provider", FIELD_TEXT, 0, 40, "", SCHEMA_NONE, "extractive or openai")
+FIELD(SCHEMA_MODEL, "provider", FIELD_TEXT, 0, 40, "", SCHEMA_NONE, "extractive, openai or anthropic")
 FIELD(SCHEMA_MODEL, "base_url", FIELD_TEXT, NULLABLE, 2048, "", SCHEMA_NONE, "base URL of a chat completions server")
 FIELD(SCHEMA_MODEL, "name", FIELD_TEXT, NULLABLE, 200, "", SCHEMA_NONE, "the model's name")
 FIELD(SCHEMA_MODEL, "api_key", FIELD_TEXT, NULLABLE, 1024, "", SCHEMA_NONE, "kept sealed, never shown again")
@@ -69,19 +69,23 @@ FIELD(SCHEMA_SEND, "content", FIELD_OBJECT, 0, 0, "", SCHEMA_NONE, "the platform
 SCHEMA(SCHEMA_IDENTITY_GIVEN, "IdentityGiven", false)
 FIELD(SCHEMA_IDENTITY_GIVEN, "type", FIELD_TEXT, REQUIRED, 20, "phone|bsuid|username|email|external", SCHEMA_NONE, "what kind of address it is")
 FIELD(SCHEMA_IDENTITY_GIVEN, "value", FIELD_TEXT, REQUIRED, 1000, "", SCHEMA_NONE, "the address")
+
 SCHEMA(SCHEMA_RETENTION, "RetentionChange", false)
 FIELD(SCHEMA_RETENTION, "messages_days", FIELD_INT, NULLABLE, 36500, "", SCHEMA_NONE, "messages, and conversations without any since; null or 0: for ever")
 FIELD(SCHEMA_RETENTION, "media_days", FIELD_INT, NULLABLE, 36500, "", SCHEMA_NONE, "files; null or 0: for ever")
 FIELD(SCHEMA_RETENTION, "events_days", FIELD_INT, NULLABLE, 36500, "", SCHEMA_NONE, "events and deliveries")
 FIELD(SCHEMA_RETENTION, "hooks_days", FIELD_INT, NULLABLE, 36500, "", SCHEMA_NONE, "raw posts of platforms")
 FIELD(SCHEMA_RETENTION, "traces_days", FIELD_INT, NULLABLE, 36500, "", SCHEMA_NONE, "traces of turns")
+
 SCHEMA(SCHEMA_NOTE, "ConversationNote", false)
 FIELD(SCHEMA_NOTE, "text", FIELD_TEXT, REQUIRED, 4000, "", SCHEMA_NONE, "what people note for each other; never sent")
 FIELD(SCHEMA_NOTE, "author", FIELD_TEXT, NULLABLE, 200, "", SCHEMA_NONE, "who notes it")
+
 SCHEMA(SCHEMA_CONTACT, "ContactChange", false)
 FIELD(SCHEMA_CONTACT, "name", FIELD_TEXT, 0, 200, "", SCHEMA_NONE, "what the person is called")
 FIELD(SCHEMA_CONTACT, "identities", FIELD_OBJECTS, REQUIRED, 16, "", SCHEMA_IDENTITY_GIVEN, "addresses; a change adds them")
 FIELD(SCHEMA_CONTACT, "metadata", FIELD_OBJECT, 0, 0, "", SCHEMA_NONE, "the caller's own data; merged by key, null removes")
+
 SCHEMA(SCHEMA_CONVERSATION, "ConversationChange", false)
 FIELD(SCHEMA_CONVERSATION, "tags", FIELD_TEXTS, 0, 50, "", SCHEMA_NONE, "replaces the tags")
 FIELD(SCHEMA_CONVERSATION, "metadata", FIELD_OBJECT, 0, 0, "", SCHEMA_NONE, "the caller's own data; merged by key, null removes")

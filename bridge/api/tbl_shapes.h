@@ -73,6 +73,8 @@ FIELD(SCHEMA_AGENT_ANSWER, "name", FIELD_TEXT, REQUIRED, 0, "", SCHEMA_NONE, "it
 FIELD(SCHEMA_AGENT_ANSWER, "status", FIELD_TEXT, REQUIRED, 0, "active|paused", SCHEMA_NONE, "a paused agent does not answer")
 FIELD(SCHEMA_AGENT_ANSWER, "phone_number", FIELD_TEXT, REQUIRED | NULLABLE, 0, "", SCHEMA_NONE, "E.164")
 FIELD(SCHEMA_AGENT_ANSWER, "system_prompt", FIELD_TEXT, REQUIRED | NULLABLE, 0, "", SCHEMA_NONE, "instructions to the model")
+FIELD(SCHEMA_AGENT_ANSWER, "tools", FIELD_ANY, 0, 0, "", SCHEMA_NONE, "HTTP calls that the model may make")
+FIELD(SCHEMA_AGENT_ANSWER, "mcp_servers", FIELD_ANY, 0, 0, "", SCHEMA_NONE, "MCP servers whose tools the model may use")
 FIELD(SCHEMA_AGENT_ANSWER, "model", FIELD_OBJECT, REQUIRED, 0, "", SCHEMA_MODEL_ANSWER, "who writes the answers")
 FIELD(SCHEMA_AGENT_ANSWER, "knowledge", FIELD_OBJECT, REQUIRED, 0, "", SCHEMA_AGENT_KNOWLEDGE, "where it looks besides its own documents")
 FIELD(SCHEMA_AGENT_ANSWER, "settings", FIELD_OBJECT, REQUIRED, 0, "", SCHEMA_NONE, "behaviour, by section")
@@ -156,6 +158,7 @@ FIELD(SCHEMA_PAGE_ANSWER, "url", FIELD_TEXT, 0, 0, "", SCHEMA_NONE, "its address
 FIELD(SCHEMA_PAGE_ANSWER, "number", FIELD_INT, 0, 0, "", SCHEMA_NONE, "its number in a PDF")
 FIELD(SCHEMA_PAGE_ANSWER, "size", FIELD_INT, REQUIRED, 0, "", SCHEMA_NONE, "bytes of its text")
 FIELD(SCHEMA_PAGE_ANSWER, "fetched_at", FIELD_TIME, REQUIRED, 0, "", SCHEMA_NONE, "when it was read")
+
 SCHEMA(SCHEMA_CHUNK_ANSWER, "PassageAnswer", false)
 FIELD(SCHEMA_CHUNK_ANSWER, "id", FIELD_TEXT, REQUIRED, 0, "", SCHEMA_NONE, "the passage's id")
 FIELD(SCHEMA_CHUNK_ANSWER, "document_id", FIELD_TEXT, REQUIRED, 0, "", SCHEMA_NONE, "its document")
@@ -307,12 +310,14 @@ FIELD(SCHEMA_RETENTION_ANSWER, "media_days", FIELD_INT, REQUIRED | NULLABLE, 0, 
 FIELD(SCHEMA_RETENTION_ANSWER, "events_days", FIELD_INT, REQUIRED | NULLABLE, 0, "", SCHEMA_NONE, "events and deliveries; null: as the installation has it")
 FIELD(SCHEMA_RETENTION_ANSWER, "hooks_days", FIELD_INT, REQUIRED | NULLABLE, 0, "", SCHEMA_NONE, "raw posts of platforms; null: as the installation has it")
 FIELD(SCHEMA_RETENTION_ANSWER, "traces_days", FIELD_INT, REQUIRED | NULLABLE, 0, "", SCHEMA_NONE, "traces of turns; null: as the installation has it")
+
 SCHEMA(SCHEMA_ERASURE_ANSWER, "ErasureAnswer", false)
 FIELD(SCHEMA_ERASURE_ANSWER, "id", FIELD_TEXT, REQUIRED, 0, "", SCHEMA_NONE, "the contact's id")
-FIELD(SCHEMA_ERASURE_ANSWER, "status", FIELD_TEXT, REQUIRED, 0, "erasing|erased", SCHEMA_NONE, "how far it is")
-FIELD(SCHEMA_ERASURE_ANSWER, "requested_at", FIELD_TIME, REQUIRED, 0, "", SCHEMA_NONE, "when it was asked for")
+FIELD(SCHEMA_ERASURE_ANSWER, "status", FIELD_TEXT, REQUIRED, 0, "kept|erasing|erased", SCHEMA_NONE, "how far it is")
+FIELD(SCHEMA_ERASURE_ANSWER, "requested_at", FIELD_TIME, 0, 0, "", SCHEMA_NONE, "when it was asked for")
 FIELD(SCHEMA_ERASURE_ANSWER, "erased_at", FIELD_TIME, 0, 0, "", SCHEMA_NONE, "when it was through")
 FIELD(SCHEMA_ERASURE_ANSWER, "removed", FIELD_OBJECT, 0, 0, "", SCHEMA_NONE, "how many records of each kind went")
+
 SCHEMA(SCHEMA_CONTACT_ANSWER, "ContactAnswer", true)
 FIELD(SCHEMA_CONTACT_ANSWER, "id", FIELD_TEXT, REQUIRED, 0, "", SCHEMA_NONE, "the contact's id")
 FIELD(SCHEMA_CONTACT_ANSWER, "name", FIELD_TEXT, REQUIRED, 0, "", SCHEMA_NONE, "their name")
