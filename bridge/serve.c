@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "agent/flow/flow.h"
 #include "agent/booking/booking.h"
 #include "agent/care.h"
 #include "bridge/app.h"
@@ -151,6 +152,7 @@ static int open_workers(struct app *app)
     booking_register(app->workers);
     care_register(app->workers);
     webhooks_register(app->workers);
+    source_cron(flow_cron_next);
     source_register(app->workers, app->kb);
     sweep_register(app->workers);
     erase_register(app->workers);

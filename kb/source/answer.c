@@ -13,8 +13,9 @@ static const char *death_reason(const struct child_end *child)
 
     if (WIFSIGNALED(child->status)) {
         int number = WTERMSIG(child->status);
-        return number == SIGXCPU || number == SIGKILL ? "Reading the file took too long."
-                                                      : "The file is damaged: its reader broke down over it.";
+        return number == SIGXCPU || number == SIGKILL
+                   ? "Reading the file took too long."
+                   : "The file is damaged or too complex: its reader broke down over it.";
     }
     if (pdf && WEXITSTATUS(child->status) == 127) {
         return "PDF files cannot be read here: the program pdftotext is not installed.";

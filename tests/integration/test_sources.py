@@ -220,10 +220,14 @@ class Pages(SourceCase):
             self.assertEqual(answer.status, 422 if answer.status == 422 else 400, answer)
             self.assertEqual(answer.json["error"].get("field"), field, answer)
 
-    def test_a_schedule_reads_again(self):
+    def test_a_schedule_is_planned(self):
         self.site.page("/s", "Moon", "The moon is full.")
         doc = self.add(doc_type="url", url=self.site.url + "/s", schedule="24h")
         self.assertEqual(doc["schedule"], "24h")
+        for schedule in ("30 4 * * mon-fri", "7d"):
+            changed = self.daemon.ok(self.daemon.patch(f"{self.path}{doc['id']}/", {"schedule": schedule}))
+            self.assertEqual(changed["schedule"], schedule)
+        self.assertEqual(self.site.asked("/s"), [200])
         lanes = self.daemon.cli_json("get", "/admin/queue/")["results"]
         self.assertTrue(any(row["queue"] == "source" and row["jobs"] >= 1 for row in lanes), lanes)
 
