@@ -7,8 +7,8 @@
 
 #include "agent/rules.h"
 
-#include "agent/lead/spot.h"
 #include "agent/phrases.h"
+#include "agent/spot.h"
 #include "agent/words.h"
 #include "queue/base/clock.h"
 #include "queue/base/option.h"

@@ -8,7 +8,7 @@
 
 #include "agent/booking/booking_int.h"
 
-#include "agent/hours.h"
+#include "agent/common/hours.h"
 #include "channels/contact.h"
 #include "queue/base/clock.h"
 #include "queue/base/id.h"

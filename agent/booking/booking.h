@@ -3,8 +3,8 @@
  * Settings of an agent ("settings": {"appointments"}): {"enabled", "time_zone", "services": [{"id", "name",
  * "minutes", "buffer_before"?, "buffer_after"?, "resources": [id], "price"?}], "resources": [{"id", "name",
  * "capacity"?, "hours"?, "exceptions"?}], "hours", "exceptions", "slot_minutes"?, "notice_minutes"?,
- * "horizon_days"?, "reminders": [{"before_minutes", "text"? | "template"?}]}; hours as in agent/hours.h.
- * Record:
+ * "horizon_days"?, "reminders": [{"before_minutes", "text"? | "template"?}]}; hours as in
+ * agent/common/hours.h. Record:
  * {"id", "agent_id", "contact_id"|null, "conversation_id"|null, "service", "resource", "starts_at",
  * "ends_at", "status": "booked|cancelled|done", "name"?, "notes"?, "sequence", "created_at", "updated_at"}.
  *

@@ -10,7 +10,6 @@
 
 #include "agent/booking/booking_int.h"
 
-#include "agent/profile.h"
 #include "channels/conversation.h"
 #include "channels/message.h"
 #include "queue/base/clock.h"
@@ -209,7 +208,8 @@ static enum err remind(struct remind *r, const json_t *payload)
     if (rc != ERR_OK || !still_due(r->appointment, payload)) {
         return rc == ERR_NOTFOUND ? ERR_OK : rc;
     }
-    rc = agent_get(r->snap, r->part, jx_str_or(r->appointment, "agent_id", "-"), &r->agent, NULL);
+    rc = snapshot_get(r->snap, KIND_AGENT, r->part, jx_str_or(r->appointment, "agent_id", "-"), &r->agent,
+                      NULL);
     if (rc != ERR_OK) {
         return rc == ERR_NOTFOUND ? ERR_OK : rc;
     }

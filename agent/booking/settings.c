@@ -5,8 +5,8 @@
 
 #include "agent/booking/booking_int.h"
 
-#include "agent/hours.h"
-#include "agent/words.h"
+#include "agent/common/hours.h"
+#include "agent/common/words.h"
 #include "queue/base/zone.h"
 
 #define SERVICES_MAX  100

@@ -7,7 +7,7 @@
 
 #include "agent/booking/booking_int.h"
 
-#include "agent/hours.h"
+#include "agent/common/hours.h"
 #include "queue/base/clock.h"
 #include "queue/base/zone.h"
 

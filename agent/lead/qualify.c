@@ -9,7 +9,7 @@
 
 #include "agent/lead/lead_int.h"
 
-#include "agent/words.h"
+#include "agent/common/words.h"
 
 /* Numbers as numbers, anything else as text: <0, 0, >0. */
 static int compare(const json_t *a, const json_t *b)

@@ -12,7 +12,7 @@
 #include "agent/lead/lead.h"
 #include "agent/lead/lead_int.h"
 
-#include "agent/words.h"
+#include "agent/common/words.h"
 #include "channels/contact.h"
 #include "queue/base/clock.h"
 #include "queue/base/pattern.h"

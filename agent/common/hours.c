@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/hours.h"
+#include "agent/common/hours.h"
 
 #include "queue/base/clock.h"
 #include "queue/base/zone.h"

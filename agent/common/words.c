@@ -4,7 +4,7 @@
 
 #include <utf8proc.h>
 
-#include "agent/words.h"
+#include "agent/common/words.h"
 
 #include "queue/base/buf.h"
 #include "queue/base/codec.h"
