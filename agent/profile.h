@@ -1,13 +1,16 @@
 /* profile.h: the agent's record: what it is called, how it speaks, what it knows, which model writes.
  *
  * {"id", "name", "status": "active|paused", "phone_number"|null, "system_prompt", "model": {"provider":
- * "extractive|openai", "base_url"?, "name"?, "api_key" (sealed)?, "api_key_last4"?, "temperature"?,
+ * "extractive|openai|anthropic", "base_url"?, "name"?, "api_key" (sealed)?, "api_key_last4"?, "temperature"?,
  * "max_output_tokens"?, "context_tokens"?, "stream"?, "vision"? (the model reads pictures),
  * "transcription"?: {"base_url", "name", "api_key" (sealed)?, "api_key_last4"?} (who writes down voice
- * messages)}, "collection_id" (its own), "knowledge":
+ * messages), "price"?: {"input", "output", "cached"} (spend.h), "fallback"?: {"provider", "base_url", "name",
+ * "api_key" (sealed)?, "price"?} (asked when the first fails)}, "tools"?, "mcp_servers"? (toolbox.h),
+ * "collection_id" (its own), "knowledge":
  * {"collections": []}, "settings": {"chat": {"tone", "response_style", "fallback_behavior",
  * "confidence_threshold", "citation_style", "conversation_starters"}, "handoff": {"keywords", "announce",
- * "low_confidence"}}, "created_at", "updated_at"}. The rows are agent/tbl_agent.h. Thread: any. */
+ * "low_confidence"}, "tools"? (names; absent: what leads and appointments bring), "budget"? (spend.h),
+ * "hours"? (hours.h)}, "created_at", "updated_at"}. The rows are agent/tbl_agent.h. Thread: any. */
 #ifndef CHASQUI_AGENT_PROFILE_H
 #define CHASQUI_AGENT_PROFILE_H
 

@@ -1,4 +1,4 @@
-/* chat_reader_fuzz.c: what a chat-completions server answers, whole or as a stream.
+/* chat_reader_fuzz.c: what a model server answers, of both kinds, whole or as a stream.
  *
  * Input: a line with the HTTP status, then the body; the same line is also read as a Retry-After field.
  * However the body is cut into pieces, the same text and the same class come out, and a text with a class of
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/model/chat_reader.h"
+#include "agent/model/call.h"
 #include "tests/fuzz/fuzz.h"
 
 struct outcome {
@@ -25,6 +25,9 @@ static void on_text(const char *text, size_t size, void *arg)
     buf_add(&outcome->text, text, size);
 }
 
+/* The kind of server that the body is read as. */
+static chat_take_fn take = chat_reader_take;
+
 /* Gives the body in pieces of n bytes, the first of them `first` bytes long. */
 static void play(const char *data, size_t size, long status, size_t first, size_t n, struct outcome *out)
 {
@@ -33,7 +36,7 @@ static void play(const char *data, size_t size, long status, size_t first, size_
 
     memset(out, 0, sizeof *out);
     buf_init(&out->text, 2 * MODEL_TEXT_MAX);
-    chat_reader_init(&reader, chat_reader_take, on_text, out);
+    chat_reader_init(&reader, take, on_text, out);
     for (size_t at = 0; at < size && more;) {
         size_t want = at == 0 ? first : n;
         size_t len = size - at < want ? size - at : want;
@@ -48,7 +51,7 @@ static void play(const char *data, size_t size, long status, size_t first, size_
     out->usage = reader.usage;
     snprintf(out->param, sizeof out->param, "%s", reader.param);
     CHECK(out->class < MODEL_CLASS_COUNT && buf_ok(&out->text));
-    CHECK(out->class != MODEL_OK || reader.visible);
+    CHECK(out->class != MODEL_OK || reader.visible || reader.calls.count > 0);
     chat_reader_fini(&reader);
 }
 
@@ -77,7 +80,9 @@ void fuzz_one(const char *data, size_t size)
     if (status < 200 || status > 599) {
         status = 200;
     }
-    if (size > 0) {
+    const chat_take_fn kinds[] = {chat_reader_take, anthropic_wire.take};
+    for (size_t i = 0; size > 0 && i < sizeof kinds / sizeof *kinds; i++) {
+        take = kinds[i];
         play(data, size, status, size, size, &whole);
         play_again(data, size, status, 1, 1, &whole);
         play_again(data, size, status, 1 + fuzz_pick(data, size, 1, size), 1 + fuzz_pick(data, size, 2, size),
