@@ -216,6 +216,21 @@ class Mcp(ToolCase):
                 self.assertEqual(self.ask("Are there tulips?"), ANSWER)
                 self.assertEqual(len(server.called), 2)
 
+    def test_a_secret_goes_to_its_server_and_nowhere_else(self):
+        with FakeMcp() as server:
+            server.tools = {"stock": lambda arguments: "4 left"}
+            declared = {"name": "shop", "url": server.url, "headers": {"Authorization": "Bearer {{secret.SHOP}}"}, "allowed_tools": ["stock"]}
+            self.settings(mcp_servers=[declared])
+            self.assertEqual(self.ask(), ANSWER)
+            self.assertEqual(server.requests, [], "without the secret nobody is asked")
+            self.daemon.ok(self.daemon.call("PUT", "/api/v1/secrets/SHOP/", {"value": "hidden-0123"}))
+            self.model.always(Rounds(Tools(("shop_stock", {"item": "tulips"}))))
+            self.assertEqual(self.ask(), ANSWER)
+            self.assertTrue(all(headers["authorization"] == "Bearer hidden-0123" for _, headers, _ in server.requests))
+            self.assertEqual(len(server.called), 1)
+        self.assertNotIn("hidden-0123", self.daemon.log_text())
+        self.assertNotIn("hidden-0123", str([r.body for r in self.model.requests]))
+
     def test_a_server_that_is_away_takes_only_its_tools_along(self):
         with FakeMcp() as server:
             url = server.url
