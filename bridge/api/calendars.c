@@ -8,9 +8,7 @@
 
 #include "agent/booking/ics.h"
 #include "bridge/api/appointments.h"
-#include "bridge/api/auth.h"
 #include "bridge/api/call.h"
-#include "bridge/api/keys.h"
 #include "queue/base/clock.h"
 #include "queue/base/crypto.h"
 
@@ -26,19 +24,6 @@ static const char *setting_of(struct call *c, const char *agent_id)
     return arena_printf(c->arena, "calendar.%s", agent_id);
 }
 
-/* The caller by key, for reading. False: the call has ended. */
-static bool by_key(struct call *c)
-{
-    if (!auth_identify(c)) {
-        return false;
-    }
-    if (!c->caller.administrator && !key_allows(c->caller.key, "read")) {
-        call_fail(c, API_FORBIDDEN, NULL, "The key lacks the scope read.");
-        return false;
-    }
-    return true;
-}
-
 /* The partition that a token or a key opens for this id; word gets the token's, "" with a key. NULL: the call
  * has ended. */
 static const char *opened(struct call *c, const char *purpose, const char *id, char word[ICS_WORD_SIZE])
@@ -46,11 +31,11 @@ static const char *opened(struct call *c, const char *purpose, const char *id, c
     char part[PARTITION_SIZE];
     const char *token = http_query_value(c->req, "token");
     word[0] = '\0';
-    if (token == NULL) {
-        return by_key(c) ? c->part : NULL;
+    if (c->caller.known) {
+        return c->part;
     }
-    if (id[0] == '\0' || strlen(id) > STORE_ID_MAX || !ics_token_open(purpose, id, token, part, word) ||
-        call_snap(c) == NULL) {
+    if (token == NULL || id[0] == '\0' || strlen(id) > STORE_ID_MAX ||
+        !ics_token_open(purpose, id, token, part, word) || call_snap(c) == NULL) {
         call_fail(c, API_NOT_FOUND, NULL, NULL);
         return NULL;
     }
@@ -101,7 +86,7 @@ void calendars_feed(struct call *c)
     const char *id = call_param(c, "agent");
     const char *part = opened(c, "calendar", id, word);
     json_t *agent = part != NULL ? record(c, KIND_AGENT, part, id) : NULL;
-    if (agent == NULL || (http_query_value(c->req, "token") != NULL && !word_holds(c, part, id, word))) {
+    if (agent == NULL || (!c->caller.known && !word_holds(c, part, id, word))) {
         return;
     }
     struct page_query query = {.kind = KIND_APPOINTMENT,
@@ -170,8 +155,8 @@ void calendars_open(struct call *c)
         changes_put(call_changes(c), KIND_SETTING, c->part, setting, value);
         jx_set_str(answer, "token", buf_str(&token));
         jx_set_str(answer, "url",
-                   arena_printf(c->arena, "%s/api/v1/agents/%s/calendar.ics?token=%s",
-                                c->api->app->public_url, id, buf_str(&token)));
+                   arena_printf(c->arena, "%s/calendars/%s/feed.ics?token=%s", c->api->app->public_url, id,
+                                buf_str(&token)));
         call_audit(c, "calendar.opened", id);
         call_commit(c, 201, answer);
     } else {
@@ -199,8 +184,8 @@ json_t *appointment_public(struct call *c, const json_t *appointment)
     buf_init(&token, TOKEN_BYTES);
     if (ics_token("invitation", id, c->part, "-", &token) == ERR_OK) {
         jx_set_str(out, "invitation_url",
-                   arena_printf(c->arena, "%s/api/v1/appointments/%s/invitation.ics?token=%s",
-                                c->api->app->public_url, id, buf_str(&token)));
+                   arena_printf(c->arena, "%s/calendars/%s/invitation.ics?token=%s", c->api->app->public_url,
+                                id, buf_str(&token)));
     }
     buf_fini(&token);
     return out;

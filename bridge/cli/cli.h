@@ -74,6 +74,8 @@ enum cli_exit cli_keys(struct cli *cli);
 enum cli_exit cli_agents(struct cli *cli);
 enum cli_exit cli_accounts(struct cli *cli);
 enum cli_exit cli_conversations(struct cli *cli);
+enum cli_exit cli_leads(struct cli *cli);
+enum cli_exit cli_appointments(struct cli *cli);
 enum cli_exit cli_listen(struct cli *cli);
 enum cli_exit cli_events(struct cli *cli);
 enum cli_exit cli_trigger(struct cli *cli);

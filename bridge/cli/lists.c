@@ -109,6 +109,34 @@ enum cli_exit cli_conversations(struct cli *cli)
     return print_transcript(cli, cli->args[1]);
 }
 
+/* ls and get of a kind of record; what: its name in the API's paths. */
+static enum cli_exit list_or_get(struct cli *cli, const char *what, struct columns columns)
+{
+    const char *verb = cli_arg(cli, 0), *agent = cli->flags[FLAG_AGENT], *limit = cli->flags[FLAG_LIMIT];
+    bool list = verb != NULL && strcmp(verb, "ls") == 0, one = verb != NULL && strcmp(verb, "get") == 0;
+    if (!list && (!one || cli->arg_count != 2)) {
+        return cli_fail(EXIT_USAGE, "%s needs one of: ls, get ID", what);
+    }
+    char *path = one ? xasprintf("/api/v1/%s/%s/", what, cli->args[1])
+                     : xasprintf("/api/v1/%s/?page_size=%s%s%s", what, limit != NULL ? limit : "20",
+                                 agent != NULL ? "&agent_id=" : "", agent != NULL ? agent : "");
+    enum cli_exit code = one ? print_object(cli, path) : print_list(cli, path, columns);
+    free(path);
+    return code;
+}
+
+enum cli_exit cli_leads(struct cli *cli)
+{
+    static const char *const keys[] = {"id", "status", "created_at", "contact_id"};
+    return list_or_get(cli, "leads", (struct columns){keys, 4});
+}
+
+enum cli_exit cli_appointments(struct cli *cli)
+{
+    static const char *const keys[] = {"id", "status", "starts_at", "service", "resource", "name"};
+    return list_or_get(cli, "appointments", (struct columns){keys, 6});
+}
+
 /* accounts create --name N [--email E] [--plan P] */
 static enum cli_exit accounts_create(struct cli *cli)
 {

@@ -24,6 +24,12 @@ X("agents", "ls | get [ID]", "the account's agents", "agent account limit", cli_
 X("conversations", "ls | get ID", "conversations and their messages", "agent account limit", cli_conversations,
   "  chasqui conversations ls\n"
   "  chasqui conversations get cnv_01J...\n")
+X("leads", "ls | get ID", "what contacts told about buying", "agent account limit", cli_leads,
+  "  chasqui leads ls\n"
+  "  chasqui leads get led_01J...\n")
+X("appointments", "ls | get ID", "appointments of the account's agents", "agent account limit", cli_appointments,
+  "  chasqui appointments ls\n"
+  "  chasqui appointments get apt_01J...\n")
 X("hooks", "ls | replay ID... | replay --since TIME", "what platforms posted, as it came", "account limit since", cli_hooks,
   "  chasqui --live hooks ls\n"
   "  chasqui --live hooks replay --since 2026-05-10T14:00:00Z\n")

@@ -128,8 +128,9 @@ class Calendars(WithSlots):
         self.assertIn("SEQUENCE:1", lines)
         self.assertEqual(self.daemon.get(base + "/calendar.ics").status, 200, "a key opens it too")
 
-        for url in (self.daemon.url + f"/api/v1/agents/{self.daemon.agent}/calendar.ics", opened["url"][:-3] + "AAA",
-                    self.daemon.url + f"/api/v1/appointments/{made['id']}/invitation.ics?token=" + opened["token"]):
+        for url in (self.daemon.url + f"/api/v1/agents/{self.daemon.agent}/calendar.ics?token=" + opened["token"],
+                    self.daemon.url + f"/calendars/{self.daemon.agent}/feed.ics", opened["url"][:-3] + "AAA",
+                    self.daemon.url + f"/calendars/{made['id']}/invitation.ics?token=" + opened["token"]):
             self.assertIn(self.fetch(url).status, (401, 404), url)
         renewed = self.daemon.ok(self.daemon.post(base + "/calendar/", {}), 201)
         self.assertEqual([self.fetch(opened["url"]).status, self.fetch(renewed["url"]).status], [404, 200])

@@ -74,3 +74,10 @@ class Leads(WithApp):
             answer = self.daemon.patch(path, section)
             self.assertEqual((answer.status, answer.json["error"]["field"]), (400, field), answer)
         self.assertEqual(self.daemon.ok(self.daemon.get(path)), LEADS)
+
+    def test_the_command_line_lists_them(self):
+        made = self.daemon.ok(self.daemon.post("/api/v1/leads/", {"fields": {"email": "c@example.com"}}), 201)
+        rows = self.daemon.cli_json("--live", "leads", "ls")["results"]
+        self.assertEqual([row["id"] for row in rows], [made["id"]])
+        self.assertEqual(self.daemon.cli_json("--live", "leads", "get", made["id"])["fields"], {"email": "c@example.com"})
+        self.assertEqual(self.daemon.cli_json("--live", "appointments", "ls")["results"], [])
