@@ -1,6 +1,7 @@
 /* tbl_queues.h: every queue of jobs, one row each.
  * X(symbol, code, "name", tries, first ms, cap ms, "what one job does"): after `tries` failed attempts the job is buried; the
- * n-th retry waits first * 2^(n-1), at most cap, with full jitter. Codes are stored, never reuse one. */
+ * n-th retry waits first * 2^(n-1), at most cap, with full jitter. Codes are stored, never reuse one; the
+ * highest stands last. */
 X(QUEUE_INTAKE,  1, "intake",  8,  200,  60000,  "take one raw platform webhook apart")
 X(QUEUE_TURN,    2, "turn",    5,  500,  60000,  "let the agent answer what a customer wrote")
 X(QUEUE_SEND,    3, "send",    10, 1000, 300000, "send one message through its channel")
@@ -15,5 +16,5 @@ X(QUEUE_READING, 11, "reading", 5, 500, 5000,    "make words of a voice message 
 X(QUEUE_REMINDER, 12, "reminder", 6, 1000, 60000,  "remind a customer of an appointment")
 X(QUEUE_CARE, 13, "care", 6, 1000, 60000,      "look after a conversation that waits for a person or has one")
 X(QUEUE_SOURCE, 14, "source", 5, 1000, 600000, "read one knowledge source: a file, a page, a site")
-X(QUEUE_ERASE, 20, "erase", 20, 1000, 600000,  "delete all that is kept of a person")
 X(QUEUE_FLOW,    15, "flow",    6, 500, 60000,   "wake a flow, or begin it because of an event or a time")
+X(QUEUE_ERASE, 20, "erase", 20, 1000, 600000,  "delete all that is kept of a person")
