@@ -270,9 +270,15 @@ void contacts_erasure(struct call *c)
 {
     json_t *contact = call_find(c, KIND_CONTACT, call_param(c, "contact"), NULL);
 
-    if (contact != NULL && !erase_is_tombstone(contact)) {
-        call_fail(c, API_NOT_FOUND, NULL, NULL);
-    } else if (contact != NULL) {
-        call_reply(c, 200, show(contact));
+    if (contact == NULL) {
+        return;
     }
+    if (erase_is_tombstone(contact)) {
+        call_reply(c, 200, show(contact));
+        return;
+    }
+    json_t *kept = json_object();
+    jx_set_str(kept, "id", jx_str(contact, "id"));
+    jx_set_str(kept, "status", "kept");
+    call_reply(c, 200, kept);
 }

@@ -108,7 +108,9 @@ class Ids(IsolationCase):
             shop = self.tested if operation.test_only else self.shop
             for param in set(operation.params) - FILTERS:
                 self.foreign_ids(operation, shop, param)
-        self.assertEqual(self.state(), before)
+        after = self.state()
+        for path, body in before.items():
+            self.assertEqual(after[path], body, path)
         self.done("ids that must not work")
 
     def foreign_ids(self, operation, shop, param):
@@ -246,7 +248,8 @@ class Own(IsolationCase):
         for place in {home(operation) for operation in self.keyed()}:
             made = self.daemon.cli_json("accounts", "create", "--name", "Own")
             shops[place] = self.open(made["live_key"], made["agent_id"])
-        for operation in sorted(self.keyed(), key=lambda o: (order[o.method], -o.path.count("/"), -len(o.params), o.path)):
+        whole = lambda o: o.method == "DELETE" and o.path.endswith("/contacts/{contact}")  # an erasure takes much with it
+        for operation in sorted(self.keyed(), key=lambda o: (order[o.method], whole(o), -o.path.count("/"), -len(o.params), o.path)):
             shop = self.tested if operation.test_only else shops[home(operation)]
             if set(operation.params) <= set(shop.ids):
                 self.own(operation, shop)
