@@ -216,6 +216,20 @@ static const char *choices_fault(const json_t *choices)
     return NULL;
 }
 
+/* How often at most the {n,m} at text repeats, plus one; 1 if that is none. */
+static unsigned long repeats_at(const char *text)
+{
+    char *end;
+
+    if (text[0] != '{' || !isdigit((unsigned char)text[1])) {
+        return 1;
+    }
+    unsigned long low = strtoul(text + 1, &end, 10);
+    unsigned long high = *end == ',' ? strtoul(end + 1, NULL, 10) : 0;
+    unsigned long most = low > high ? low : high;
+    return most < REPEATS_MAX ? most + 1 : REPEATS_MAX + 1;
+}
+
 bool flow_pattern_ok(const char *pattern)
 {
     regex_t compiled;
@@ -225,18 +239,9 @@ bool flow_pattern_ok(const char *pattern)
         return false;
     }
     for (const char *p = pattern; *p != '\0'; p++) {
-        if (p[0] == '\\' && isdigit((unsigned char)p[1])) {
+        product *= repeats_at(p);
+        if ((p[0] == '\\' && isdigit((unsigned char)p[1])) || product > REPEATS_MAX) {
             return false;
-        }
-        for (p += *p == '{' ? 1 : 0; p > pattern && p[-1] == '{' && isdigit((unsigned char)*p);) {
-            const char *comma = strchr(p, ',');
-            unsigned long low = strtoul(p, NULL, 10);
-            unsigned long high = comma != NULL ? strtoul(comma + 1, NULL, 10) : 0;
-            product *= low > high ? low + 1 : high + 1;
-            if (low > REPEATS_MAX || high > REPEATS_MAX || product > REPEATS_MAX) {
-                return false;
-            }
-            break;
         }
     }
     if (regcomp(&compiled, pattern, REG_EXTENDED | REG_NOSUB) != 0) {
