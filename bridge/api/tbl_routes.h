@@ -86,6 +86,8 @@ ROUTE("DELETE", "/secrets/{name}/", ON_BOTH, "admin", BODY_NONE, SCHEMA_NONE, RA
 
 ROUTE("POST", "/agents/{agent}/messages/", ON_BOTH, "messages", BODY_JSON, SCHEMA_SEND, RATE_MESSAGE, messages_send, "Send a message to a contact")
 ROUTE("GET", "/messages/{message}/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, messages_show, "Show a message and how far it came")
+ROUTE("GET", "/messages/{message}/trace/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, messages_trace, "Show why the agent said it: steps, passages with scores, rules, model, tools, cost")
+ROUTE("GET", "/turns/{turn}/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, turns_show, "Show the trace of one turn of the agent")
 ROUTE("POST", "/agents/{agent}/invoke/", ON_BOTH, "messages", BODY_JSON, SCHEMA_INVOKE, RATE_MESSAGE, talk_invoke, "Talk to the agent; the whole answer at once")
 ROUTE("POST", "/agents/{agent}/stream/", ON_BOTH, "messages", BODY_JSON, SCHEMA_INVOKE, RATE_MESSAGE, talk_stream, "Talk to the agent; server-sent events while it writes")
 ROUTE("POST", "/messages/", ON_V1, "messages", BODY_JSON, SCHEMA_TALK, RATE_MESSAGE, talk_message, "Talk to the agent; the whole answer at once")

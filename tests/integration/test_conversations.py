@@ -190,6 +190,22 @@ class Opinions(unittest.TestCase):
             self.assertNotIn("refund", json.dumps(daemon.messages(conversation, key=daemon.test)))
 
 
+class Traces(ConversationsCase):
+    def test_an_answer_can_be_asked_why(self):
+        agent = self.daemon.agent
+        answer = self.daemon.ok(self.daemon.post(f"/api/v1/agents/{agent}/invoke/", {"message": "When does the shop open in the morning?"}), 200)
+        trace = self.daemon.ok(self.daemon.get(f"/api/v1/messages/{answer['message_id']}/trace/"), 200)
+        self.assertEqual((trace["outcome"], trace["source"], trace["conversation_id"]),
+                         ("reply", "knowledge", answer["conversation_id"]))
+        self.assertGreater(trace["passages"][0]["score"], 0)
+        self.assertIn("search", [step["name"] for step in trace["steps"]])
+        self.assertNotIn("nine in the morning", json.dumps(trace), "a trace holds no message text")
+        same = self.daemon.ok(self.daemon.get(f"/v1/turns/{trace['id']}"), 200)
+        self.assertEqual(same["conversationId"], answer["conversation_id"])
+        asked = [m for m in self.daemon.messages(answer["conversation_id"]) if m["direction"] == "in"][0]
+        self.assertIn(self.daemon.get(f"/api/v1/messages/{asked['id']}/trace/").status, (200, 404))
+
+
 class Retention(unittest.TestCase):
     def test_an_account_says_how_long_its_data_is_kept(self):
         with Daemon() as daemon:
