@@ -119,7 +119,11 @@ static const char *silent_reason(struct turn *turn)
     bool done = asked[0] != '\0' && strcmp(asked, answered) <= 0;
 
     turn->wake = jx_obj(job_payload(turn->job), "flow");
-    turn->newest_id = done || turn->wake != NULL ? answered : asked;
+    turn->newest_id = done ? answered : asked;
+    if (turn->wake !=
+        NULL) { /* nobody wrote; the record may be written, so its text is no place to point to */
+        turn->newest_id = arena_strdup(turn->arena, answered);
+    }
     if (strcmp(status, "closed") == 0) {
         return "closed";
     }
