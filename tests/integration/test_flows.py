@@ -2,6 +2,7 @@
 import http.server
 import json
 import threading
+import time
 import unittest
 
 from tests.support.daemon import Daemon, wait_for
@@ -319,6 +320,25 @@ class Conversations(FlowCase):
         conversation = self.conversation(customer)["id"]
         self.daemon.ok(self.daemon.post(f"/api/v1/conversations/{conversation}/resolve/", {"return_to": "ai"}, key=self.key), 200)
         wait_for(lambda: self.sent(customer)[-1]["text"] == "How was it? handoff.resolved", "the flow")
+
+    def test_a_flow_books_and_fills_the_lead(self):
+        hours = {"weekly": {day: [["09:00", "18:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}}
+        settings = {"appointments": {"enabled": True, "time_zone": "UTC", "services": [{"id": "cut", "name": "Cut", "minutes": 30, "resources": ["ana"]}],
+                                     "resources": [{"id": "ana", "name": "Ana"}], "hours": hours},
+                    "leads": {"enabled": True, "fields": [{"name": "email", "type": "email"}]}}
+        self.daemon.ok(self.daemon.patch(f"/api/v1/agents/{self.daemon.agent}/", {"settings": settings}, key=self.key))
+        day = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 3 * 86400))
+        self.make([{"type": "ask", "text": "When?", "save": "at"}, {"type": "ask", "text": "E-mail?", "save": "mail", "validation": {"type": "email"}},
+                   {"type": "lead", "values": {"email": "{{mail}}"}, "on_error": "no"},
+                   {"type": "book", "service": "cut", "starts_at": "{{at}}", "on_error": "no"},
+                   {"type": "end", "text": "Booked {{appointment.starts_at}}."}, {"type": "end", "id": "no", "text": "No: {{error}}"}])
+        for thread, want in (("a", f"Booked {day}T10:00:00Z."), ("b", "No: ")):
+            self.talk("order", thread)
+            self.talk(f"{day}T10:00", thread)
+            self.assertTrue(self.talk("ana@shop.example", thread)["message"].startswith(want), thread)
+        booked = self.daemon.ok(self.daemon.get("/api/v1/appointments/", key=self.key))["results"]
+        leads = self.daemon.ok(self.daemon.get("/api/v1/leads/", key=self.key))["results"]
+        self.assertEqual(([row["status"] for row in booked], len(leads)), (["booked"], 2))
 
     def test_first_contact_and_intent(self):
         self.make([{"type": "end", "text": "Welcome."}], {"type": "first_contact"})

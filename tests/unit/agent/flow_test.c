@@ -226,6 +226,21 @@ static void test_a_loop_is_bounded(void **state)
     }
 }
 
+static void test_a_stuck_flow_expires(void **state)
+{
+    json_t *flow = parse("{\"timeout_minutes\":10,\"steps\":[{\"id\":\"a\",\"type\":\"end\"}]}");
+    int64_t now = clock_wall_ms();
+    json_t *state_ = flow_begin("flw_x", 1, flow, now);
+
+    (void)state;
+    assert_false(flow_expired(state_, flow, now + 9 * 60000));
+    assert_true(flow_expired(state_, flow, now + 11 * 60000));
+    jx_set_str(state_, "token", "tok_x"); /* asleep: it is not the customer who is waited for */
+    assert_false(flow_expired(state_, flow, now + 11 * 60000));
+    json_decref(state_);
+    json_decref(flow);
+}
+
 static void test_variables_have_a_bound(void **state)
 {
     struct arena *arena = arena_new(1 << 20);
