@@ -262,10 +262,15 @@ static void test_variables_have_a_bound(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_texts_are_filled),  cmocka_unit_test(test_conditions_hold),
-        cmocka_unit_test(test_answers_are_read),  cmocka_unit_test(test_patterns_that_could_harm_are_refused),
-        cmocka_unit_test(test_times_come_again),  cmocka_unit_test(test_utterances_are_alike),
-        cmocka_unit_test(test_a_loop_is_bounded), cmocka_unit_test(test_variables_have_a_bound),
+        cmocka_unit_test(test_texts_are_filled),
+        cmocka_unit_test(test_conditions_hold),
+        cmocka_unit_test(test_answers_are_read),
+        cmocka_unit_test(test_patterns_that_could_harm_are_refused),
+        cmocka_unit_test(test_times_come_again),
+        cmocka_unit_test(test_utterances_are_alike),
+        cmocka_unit_test(test_a_loop_is_bounded),
+        cmocka_unit_test(test_a_stuck_flow_expires),
+        cmocka_unit_test(test_variables_have_a_bound),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
