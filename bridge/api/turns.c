@@ -1,6 +1,7 @@
 /* turns.c: why the agent said what it said: the traces of its turns, without any message's text. */
 #include "bridge/api/call.h"
-#include "bridge/api/list.h"
+
+#define LOOKED_BEHIND 20 /* messages of a burst before its answer */
 
 static json_t *show(const json_t *trace)
 {
@@ -16,41 +17,43 @@ void turns_show(struct call *c)
     }
 }
 
-/* The turn that wrote this message, or that answered it; NULL: the call has ended. */
-static json_t *trace_of(struct call *c, const char *message_id)
+/* The id of the turn that wrote a message, or of the one that wrote the first answer behind it; NULL if there is
+ * none. Kept for the call. */
+static const char *turn_behind(struct call *c, const json_t *message)
 {
-    struct page_query query = {.kind = KIND_TURN,
+    struct page_query query = {.kind = KIND_MESSAGE,
                                .part = c->part,
-                               .index = INDEX_TURN_MESSAGE,
-                               .match = {message_id},
-                               .descending = true,
-                               .limit = 1};
+                               .index = INDEX_MESSAGE_CONVERSATION,
+                               .match = {jx_str_or(message, "conversation_id", "")},
+                               .from = jx_str_or(message, "id", ""),
+                               .limit = LOOKED_BEHIND};
     struct store_page page;
-    json_t *trace = NULL;
-    enum err rc = snapshot_page(c->snap, &query, &page);
+    const char *turn = NULL;
 
-    if (rc != ERR_OK) {
-        call_refuse(c, rc, NULL, "");
+    if (snapshot_page(c->snap, &query, &page) != ERR_OK) {
         return NULL;
     }
-    if (page.count > 0) {
-        trace = call_keep(c, json_incref(page.rows[0].body));
-    } else {
-        call_fail(c, API_NOT_FOUND, NULL, "No trace of a turn is kept for this message.");
+    for (size_t i = 0; turn == NULL && i < page.count; i++) {
+        turn = jx_str(page.rows[i].body, "turn_id");
     }
+    turn = turn != NULL ? arena_strdup(c->arena, turn) : NULL;
     store_page_free(&page);
-    return trace;
+    return turn;
 }
 
 void messages_trace(struct call *c)
 {
-    json_t *message = call_find(c, KIND_MESSAGE, call_param(c, "message"), NULL);
+    json_t *message = call_find(c, KIND_MESSAGE, call_param(c, "message"), NULL), *trace;
 
     if (message == NULL) {
         return;
     }
-    const char *turn = jx_str(message, "turn_id");
-    json_t *trace = turn != NULL ? call_find(c, KIND_TURN, turn, NULL) : trace_of(c, jx_str_or(message, "id", ""));
+    const char *turn = turn_behind(c, message);
+    if (turn == NULL) {
+        call_fail(c, API_NOT_FOUND, NULL, "No turn of the agent stands behind this message.");
+        return;
+    }
+    trace = call_find(c, KIND_TURN, turn, NULL);
     if (trace != NULL) {
         call_reply(c, 200, show(trace));
     }

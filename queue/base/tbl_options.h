@@ -29,7 +29,7 @@ X(OPT_HOOK_BODY_MAX, "http.hook_body_max", "http-hook-body-max", OPTION_SIZE, "4
 X(OPT_HTTP_FILE_MAX, "http.file_max", "http-file-max", OPTION_SIZE, "25MiB", 1024, 1073741824, false, false,
   "largest uploaded file; one request may hold several, four times that in all")
 X(OPT_HTTP_PER_ADDRESS, "http.connections_per_address", "http-connections-per-address", OPTION_INT, "100", 0, 1000000, false,
-  false, "most open connections of one client address that have not yet had a request granted; 0: no limit. Raise it behind a proxy")
+  false, "most open connections of one client address that have not yet had a request granted, to be raised behind a proxy; 0: no limit")
 X(OPT_HTTP_REQUESTS, "http.requests_per_connection", "http-requests-per-connection", OPTION_INT, "1000", 0, 1000000000,
   false, false, "requests after which a connection is closed in order; 0: no limit")
 X(OPT_PLAN_FREE, "plans.free", "plan-free", OPTION_TEXT, "30,60,20", 0, 0, false, false,

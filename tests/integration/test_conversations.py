@@ -203,7 +203,7 @@ class Traces(ConversationsCase):
         same = self.daemon.ok(self.daemon.get(f"/v1/turns/{trace['id']}"), 200)
         self.assertEqual(same["conversationId"], answer["conversation_id"])
         asked = [m for m in self.daemon.messages(answer["conversation_id"]) if m["direction"] == "in"][0]
-        self.assertIn(self.daemon.get(f"/api/v1/messages/{asked['id']}/trace/").status, (200, 404))
+        self.assertEqual(self.daemon.get(f"/api/v1/messages/{asked['id']}/trace/").json["id"], trace["id"])
 
 
 class Retention(unittest.TestCase):

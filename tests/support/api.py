@@ -117,3 +117,4 @@ class Shop:
                         hook=wait_for(lambda: self.rows("/api/v1/hooks/"), "the stored post")[0]["id"],
                         delivery=wait_for(lambda: self.rows(f"{base}/webhooks/{self.ids['webhook']}/deliveries/"), "a delivery")[0]["id"])
         wait_for(self.daemon.idle, "the queues to empty")
+        self.ids["turn"] = self.daemon.ok(self.daemon.get(f"/api/v1/messages/{self.ids['message']}/trace/", key=self.key))["id"]
