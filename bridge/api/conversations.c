@@ -11,7 +11,7 @@
 #include "channels/message.h"
 
 #define DELETE_READ 1000
-#define DELETE_MOST 15000 /* messages that go in one change-set */
+#define DELETE_MOST 9000 /* messages that go in one change-set, with their traces */
 
 /* What is told of the flow a conversation is in: not what the customer has answered. */
 static const char *const flow_shown[] = {"id", "version", "step", "since"};
@@ -152,7 +152,7 @@ void conversations_messages(struct call *c)
     list_reply(c, &spec);
 }
 
-/* Deletes the conversation's messages. False: the call has ended. */
+/* Deletes the conversation's messages and the traces of the turns that wrote them. False: the call has ended. */
 static bool delete_messages(struct call *c, const char *id)
 {
     struct store_page page;
@@ -174,7 +174,11 @@ static bool delete_messages(struct call *c, const char *id)
             return false;
         }
         for (size_t i = 0; i < page.count; i++) {
+            const char *turn = jx_str(page.rows[i].body, "turn_id");
             changes_delete(call_changes(c), KIND_MESSAGE, c->part, page.rows[i].id);
+            if (turn != NULL) {
+                changes_delete(call_changes(c), KIND_TURN, c->part, turn);
+            }
         }
         deleted += page.count;
         more = page.more;
