@@ -21,7 +21,7 @@
 #include "kb/words.h"
 #include "queue/base/kv.h"
 
-#define KB_FORMAT 3 /* raise it when rows, folding or splitting change: another format on disk is rebuilt */
+#define KB_FORMAT 4 /* raise it when rows, folding or splitting change: another format on disk is rebuilt */
 
 enum kb_table { KB_META, KB_COLLECTION, KB_DOCUMENT, KB_CHUNK, KB_TERMS, KB_TABLES };
 extern const char *const KB_TABLE_NAMES[KB_TABLES];

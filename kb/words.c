@@ -6,6 +6,8 @@
 #include "kb/words.h"
 
 #define TABLE_FIRST 64
+#define OVERLAP \
+    10 /* characters two pieces of a run share: about a word, so that a cut through one is no loss */
 
 void kb_bag_init(struct kb_bag *bag)
 {
@@ -170,6 +172,24 @@ static void cutter_close(struct kb_bag *bag, struct cutter *c, const char *text,
     pairs_end(bag, &c->pairs, text, at, weight);
 }
 
+/* Ends a word that is too long before position at. In a script without spaces the cut is ours and stands
+ * anywhere, so the next piece begins OVERLAP characters earlier: no gram is lost, and the word at the cut
+ * stands whole in one of the two. */
+static void cutter_cut(struct kb_bag *bag, struct cutter *c, const char *text, size_t at, bool spaceless,
+                       unsigned weight)
+{
+    size_t from = at;
+
+    kb_bag_add_word(bag, text + c->from, at - c->from, weight);
+    c->cps = spaceless ? OVERLAP : 0;
+    for (size_t back = c->cps; back > 0; back--) {
+        do {
+            from--;
+        } while (((unsigned char)text[from] & 0xC0) == 0x80);
+    }
+    c->from = from;
+}
+
 void kb_bag_add(struct kb_bag *bag, const char *text, size_t len, unsigned weight)
 {
     struct cutter c = {0};
@@ -182,7 +202,9 @@ void kb_bag_add(struct kb_bag *bag, const char *text, size_t len, unsigned weigh
         int32_t cp;
         next = at + kb_cp_next(folded + at, size - at, &cp);
         enum kb_cp_class class = kb_cp_class(cp);
-        if (class != KB_CP_WORD || c.pairs.count > 0 || c.cps == KB_WORD_CPS) {
+        if (class == KB_CP_WORD && c.cps == KB_WORD_CPS) {
+            cutter_cut(bag, &c, folded, at, kb_cp_spaceless(cp), weight);
+        } else if (class != KB_CP_WORD || c.pairs.count > 0) {
             if (class != KB_CP_CJK || c.cps > 0) {
                 cutter_close(bag, &c, folded, at, weight);
             }

@@ -1,8 +1,8 @@
 /* words.h: words and within-word 4-grams of a text, and the bag that counts them.
  *
  * A word is a run of letters, digits and combining marks of the folded text, at most KB_WORD_CPS code points
- * (longer runs are cut into several). Chinese and Japanese runs give overlapping pairs of characters. Thread:
- * one at a time. */
+ * (longer runs are cut into several, which overlap in scripts without spaces). Chinese and Japanese runs give
+ * overlapping pairs of characters. Thread: one at a time. */
 #ifndef CHASQUI_KB_WORDS_H
 #define CHASQUI_KB_WORDS_H
 

@@ -61,7 +61,33 @@ static void test_long(void **state)
     kb_bag_fini(&bag);
 }
 
-/* Counts survive growth of the table; weights add up. */
+/* A run of a script without spaces is cut into pieces that share some characters: every gram of it but the
+ * padded ends is there, as it is not where a word of letters is cut. */
+static void test_overlap(void **state)
+{
+    static const char SYLLABLES[][7] = {"\u0e01\u0e32", "\u0e02\u0e35", "\u0e04\u0e39", "\u0e07\u0e48"};
+    struct bag_text {
+        char text[61 * 3 + 1];
+        size_t len;
+    } run = {0};
+    struct kb_bag bag;
+
+    (void)state;
+    for (size_t i = 0; i < 30; i++) { /* 60 characters, no two neighbours repeat in step with the cut */
+        const char *syllable = SYLLABLES[(i * i + i / 7) % 4];
+        memcpy(run.text + run.len, syllable, strlen(syllable));
+        run.len += strlen(syllable);
+    }
+    kb_bag_init(&bag);
+    kb_bag_add(&bag, run.text, run.len, 1);
+    assert_int_equal(bag.count, 2);
+    const char *first = kb_bag_text(&bag, &bag.words[0]), *second = kb_bag_text(&bag, &bag.words[1]);
+    assert_int_equal(bag.words[0].len, 48 * 3);
+    assert_int_equal(bag.words[1].len, (60 - 48 + 10) * 3);
+    assert_memory_equal(first + (48 - 10) * 3, second, 10 * 3);
+    kb_bag_fini(&bag);
+}
+
 static void test_many(void **state)
 {
     struct kb_bag bag;
@@ -103,10 +129,8 @@ static void test_grams(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words),
-        cmocka_unit_test(test_long),
-        cmocka_unit_test(test_many),
-        cmocka_unit_test(test_grams),
+        cmocka_unit_test(test_words), cmocka_unit_test(test_long),  cmocka_unit_test(test_overlap),
+        cmocka_unit_test(test_many),  cmocka_unit_test(test_grams),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
