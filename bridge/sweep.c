@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bridge/app.h"
+#include "bridge/insight/rollup.h"
 #include "queue/base/clock.h"
 #include "queue/base/id.h"
 #include "queue/base/log.h"
@@ -29,6 +30,7 @@ static const struct aging {
     {KIND_EVENT, "events_days", OPT_EVENT_KEEP},   {KIND_DELIVERY, "events_days", OPT_EVENT_KEEP},
     {KIND_NOTICE, "events_days", OPT_EVENT_KEEP},  {KIND_TURN, "traces_days", OPT_TRACE_KEEP},
     {KIND_MESSAGE, "messages_days", OPTION_COUNT}, {KIND_FILE, "media_days", OPTION_COUNT},
+    {KIND_GAP, "messages_days", OPTION_COUNT},
 };
 #define AGINGS (sizeof(agings) / sizeof(agings[0]))
 
@@ -175,6 +177,10 @@ static void sweep_run(struct job *job, void *arg)
         orphans_run(job);
         return;
     }
+    if (strcmp(job_lane(job), ROLLUP_LANE) == 0) {
+        rollup_run(job);
+        return;
+    }
     s.cs = changes_new();
     enum err rc = collect(&s);
     if (rc != ERR_OK) {
@@ -207,7 +213,8 @@ enum err sweep_ensure(struct store *store)
 {
     enum err rc = lane_ensure(store, LANE);
     rc = rc == ERR_OK ? lane_ensure(store, WINDOWS_LANE) : rc;
-    return rc == ERR_OK ? lane_ensure(store, ORPHANS_LANE) : rc;
+    rc = rc == ERR_OK ? lane_ensure(store, ORPHANS_LANE) : rc;
+    return rc == ERR_OK ? lane_ensure(store, ROLLUP_LANE) : rc;
 }
 
 void sweep_register(struct workers *workers)

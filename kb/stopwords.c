@@ -229,3 +229,21 @@ unsigned kb_stopwords(const struct kb_bag *bag, bool *flags)
     }
     return taken;
 }
+
+const char *kb_stopwords_code(unsigned languages)
+{
+    static const char *const codes[LANGUAGES] = {
+        [LANGUAGE_ENGLISH] = "en",    [LANGUAGE_SPANISH] = "es", [LANGUAGE_PORTUGUESE] = "pt",
+        [LANGUAGE_FRENCH] = "fr",     [LANGUAGE_GERMAN] = "de",  [LANGUAGE_ITALIAN] = "it",
+        [LANGUAGE_DUTCH] = "nl",      [LANGUAGE_SWEDISH] = "sv", [LANGUAGE_POLISH] = "pl",
+        [LANGUAGE_ROMANIAN] = "ro",   [LANGUAGE_TURKISH] = "tr", [LANGUAGE_RUSSIAN] = "ru",
+        [LANGUAGE_INDONESIAN] = "id", [LANGUAGE_ARABIC] = "ar",  [LANGUAGE_HINDI] = "hi",
+        [LANGUAGE_CHINESE] = "zh",    [LANGUAGE_JAPANESE] = "ja"};
+
+    for (unsigned k = 0; k < LANGUAGES; k++) {
+        if (languages >> k & 1u) {
+            return codes[k];
+        }
+    }
+    return NULL;
+}

@@ -15,5 +15,7 @@
 unsigned kb_stopwords(const struct kb_bag *bag, bool *flags);
 /* True if the folded word is one in any of these languages. */
 bool kb_stopword_in(unsigned languages, const char *word, size_t len, uint32_t hash);
+/* The code ("en") of the first of these languages, NULL if there is none. */
+const char *kb_stopwords_code(unsigned languages);
 
 #endif

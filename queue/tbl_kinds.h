@@ -43,6 +43,10 @@ KIND(KIND_SECRET,       30, "secret",       "",     false) /* id: its name; seal
 KIND(KIND_PAGE,         31, "page",         "pag",  true) /* one page of a knowledge source */
 KIND(KIND_CHAIN,        32, "chain",        "lnk",  false) /* the last link of a chained stream; written by the store alone */
 KIND(KIND_FEEDBACK,     40, "feedback",     "fbk",  false)
+KIND(KIND_ROLLUP,       41, "rollup",       "",     false) /* id: a quarter of an hour, "2026-11-21T03:15" */
+KIND(KIND_INSIGHT,      42, "insight",      "",     false) /* id: the conversation's; what analytics know of it */
+KIND(KIND_GAP,          43, "gap",          "gap",  false) /* a question that the knowledge did not answer */
+KIND(KIND_SEGMENT,      44, "segment",      "seg",  false) /* an account's own segment of conversations */
 #endif
 
 #ifdef INDEX

@@ -97,6 +97,8 @@ X(OPT_EVENT_ORDER_HOLD, "webhooks.order_hold", "webhooks-order-hold", OPTION_TIM
   "how long a delivery that fails may hold up those behind it at an endpoint with ordered: true")
 X(OPT_EVENT_RATE, "webhooks.rate", "webhooks-rate", OPTION_INT, "50", 0, 1000000, false, false,
   "event deliveries a second to one endpoint; 0: unlimited")
+X(OPT_ANALYTICS_REST, "analytics.rest", "analytics-rest", OPTION_TIME, "60s", 500, 3600000, true, false,
+  "messages and events rest so long before they are rolled up; figures hold them at once all the same")
 X(OPT_CRAWL_DELAY, "knowledge.crawl_delay", "crawl-delay", OPTION_TIME, "1s", 0, 60000, true, false,
   "pause between two requests to a site whose pages are read as knowledge; its robots.txt may ask for more")
 X(OPT_HOOK_KEEP, "retention.hooks", "retention-hooks", OPTION_TIME, "7d", 60000, 31536000000, true, false,
