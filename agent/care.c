@@ -10,7 +10,7 @@
 #include "agent/care.h"
 
 #include "agent/handoff.h"
-#include "agent/hours.h"
+#include "agent/common/hours.h"
 #include "agent/profile.h"
 #include "channels/conversation.h"
 #include "channels/message.h"

@@ -16,7 +16,7 @@
 #include "agent/phrases.h"
 #include "agent/rules.h"
 #include "agent/tool/api_call.h"
-#include "agent/words.h"
+#include "agent/common/words.h"
 #include "channels/channel.h"
 #include "channels/contact.h"
 #include "channels/conversation.h"

@@ -9,7 +9,7 @@
 #include "agent/turn.h"
 
 #include "agent/profile.h"
-#include "agent/words.h"
+#include "agent/common/words.h"
 #include "channels/contact.h"
 #include "channels/conversation.h"
 #include "channels/message.h"

@@ -8,8 +8,8 @@
 
 #include "agent/handoff_rules.h"
 
-#include "agent/hours.h"
-#include "agent/words.h"
+#include "agent/common/hours.h"
+#include "agent/common/words.h"
 #include "queue/base/pattern.h"
 
 #define LIST_MAX   50

@@ -5,7 +5,7 @@
 
 #include "agent/handoff_rules.h"
 
-#include "agent/words.h"
+#include "agent/common/words.h"
 
 #define PHRASE_BYTES 80
 #define CAPITALS_MIN 12 /* letters before capitals say anything */

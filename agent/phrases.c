@@ -5,7 +5,7 @@
 
 #include "agent/phrases.h"
 
-#include "agent/words.h"
+#include "agent/common/words.h"
 
 static const struct {
     enum phrase_meaning meaning;

@@ -3,7 +3,7 @@
 
 #include "agent/turn.h"
 
-#include "agent/hours.h"
+#include "agent/common/hours.h"
 #include "agent/profile.h"
 #include "agent/toolbox.h"
 #include "queue/base/clock.h"

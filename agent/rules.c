@@ -9,7 +9,7 @@
 
 #include "agent/phrases.h"
 #include "agent/spot.h"
-#include "agent/words.h"
+#include "agent/common/words.h"
 #include "queue/base/clock.h"
 #include "queue/base/option.h"
 

@@ -11,7 +11,7 @@
 #include "agent/phrases.h"
 #include "agent/profile.h"
 #include "agent/rules.h"
-#include "agent/words.h"
+#include "agent/common/words.h"
 #include "kb/kb.h"
 #include "queue/base/log.h"
 

@@ -6,7 +6,7 @@
 
 #include "agent/booking/booking.h"
 #include "agent/handoff_rules.h"
-#include "agent/hours.h"
+#include "agent/common/hours.h"
 #include "agent/lead/lead.h"
 
 static const struct {

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/words.h"
+#include "agent/common/words.h"
 #include "bridge/api/call.h"
 #include "bridge/api/conversations.h"
 #include "bridge/api/list.h"

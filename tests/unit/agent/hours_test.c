@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "agent/hours.h"
+#include "agent/common/hours.h"
 #include "queue/base/clock.h"
 
 static json_t *json_of(const char *text)

@@ -10,7 +10,7 @@
 
 #include "agent/phrases.h"
 #include "agent/rules.h"
-#include "agent/words.h"
+#include "agent/common/words.h"
 #include "queue/base/clock.h"
 
 static const struct {
