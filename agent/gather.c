@@ -228,6 +228,7 @@ enum turn_outcome turn_gather(struct turn *turn)
 
     if (rc == ERR_OK) {
         rc = read_all(turn, snap);
+        turn->calibration = kb_calibration_read(snap, turn->part);
         snapshot_close(snap);
     }
     if (rc != ERR_OK) {

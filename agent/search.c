@@ -47,6 +47,7 @@ static struct kb_result find(struct turn *turn, struct kb_query *query, const ch
         log_warn("turn.search_failed", "turn=%s error=%s", turn->id.text, err_name(rc));
         return (struct kb_result){0};
     }
+    result.confidence = kb_calibrate(&turn->calibration, result.shipped);
     return result;
 }
 
@@ -75,7 +76,8 @@ static struct kb_result join(struct turn *turn, const struct kb_result *a, const
 {
     bool b_leads = b->count > 0 && (a->count == 0 || b->confidence > a->confidence);
     const struct kb_result *first = b_leads ? b : a, *second = b_leads ? a : b;
-    struct kb_result joined = {.confidence = first->confidence, .took_us = a->took_us + b->took_us};
+    struct kb_result joined = {
+        .confidence = first->confidence, .shipped = first->shipped, .took_us = a->took_us + b->took_us};
 
     joined.hits = arena_alloc(turn->arena, PASSAGES_ALL * sizeof *joined.hits);
     append(&joined, first);
@@ -144,6 +146,7 @@ size_t turn_search_more(struct turn *turn, const char *text)
     }
     if (more.count > 0 && more.confidence > all.confidence) {
         all.confidence = turn->confidence = more.confidence;
+        all.shipped = more.shipped;
     }
     turn->found = all;
     return all.count - before;

@@ -1,11 +1,11 @@
 /* trace.c: the record that answers "why did it say that?": KIND_TURN.
  *
  * {"id", "conversation_id", "agent_id", "message_id" (the reply, or what was answered), "question_id",
- * "outcome": "reply|handoff|silent", "reason"?, "fallback"?, "source"?, "confidence"?, "threshold",
- * "provider", "model"?, "runs", "took_ms", "steps": [{"name", "us"}], "passages": [{"chunk_id",
- * "document_id", "title", "score"}], "attempts": [...], "tools": [{"name", "ms", "ok"}],
- * "tokens"?: {"input", "output", "cached", "estimated"?}, "cost_micros"?, "links_removed"?,
- * "flow"?: {"id", "version", "steps"}, "created_at"}. No message text. */
+ * "outcome": "reply|handoff|silent", "reason"?, "fallback"?, "source"?, "confidence"?,
+ * "shipped_confidence"? (before the account's own calibration), "threshold", "provider", "model"?, "runs",
+ * "took_ms", "steps": [{"name", "us"}], "passages": [{"chunk_id", "document_id", "title", "score"}],
+ * "attempts": [...], "tools": [{"name", "ms", "ok"}], "tokens"?: {"input", "output", "cached", "estimated"?},
+ * "cost_micros"?, "links_removed"?, "flow"?: {"id", "version", "steps"}, "created_at"}. No message text. */
 #include "agent/turn.h"
 
 #include "agent/flow_turn.h"
@@ -69,6 +69,9 @@ static void add_decision(const struct turn *turn, json_t *trace)
     }
     if (turn->confidence >= 0) {
         jx_set(trace, "confidence", json_real(turn->confidence));
+    }
+    if (turn->found.count > 0) {
+        jx_set(trace, "shipped_confidence", json_real(turn->found.shipped));
     }
     if (turn->links_removed > 0) {
         jx_set_int(trace, "links_removed", turn->links_removed);

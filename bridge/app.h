@@ -33,7 +33,10 @@ struct job;
 /* windows.c: one look at the windows that are about to end; ends the job. */
 #define WINDOWS_LANE "windows"
 #define ORPHANS_LANE "orphans"
+#define CALIBRATE_LANE "calibrate"
 void windows_run(struct job *job);
+/* calibrate.c: fits confidence to feedback, account by account; ends the job. */
+void calibrate_run(struct job *job);
 /* orphans.c: the lane of blobs that no record names; and one sweep of them, with the number that went. */
 void orphans_run(struct job *job);
 enum err orphans_sweep(struct store *store, unsigned *removed) MUST_CHECK;

@@ -177,6 +177,10 @@ static void sweep_run(struct job *job, void *arg)
         orphans_run(job);
         return;
     }
+    if (strcmp(job_lane(job), CALIBRATE_LANE) == 0) {
+        calibrate_run(job);
+        return;
+    }
     if (strcmp(job_lane(job), ROLLUP_LANE) == 0) {
         rollup_run(job);
         return;
@@ -214,6 +218,7 @@ enum err sweep_ensure(struct store *store)
     enum err rc = lane_ensure(store, LANE);
     rc = rc == ERR_OK ? lane_ensure(store, WINDOWS_LANE) : rc;
     rc = rc == ERR_OK ? lane_ensure(store, ORPHANS_LANE) : rc;
+    rc = rc == ERR_OK ? lane_ensure(store, CALIBRATE_LANE) : rc;
     return rc == ERR_OK ? lane_ensure(store, ROLLUP_LANE) : rc;
 }
 

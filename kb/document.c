@@ -135,6 +135,25 @@ static json_t *phrasings_normal(const json_t *given)
     return list;
 }
 
+enum err kb_document_learn(json_t *doc, const char *phrasing)
+{
+    json_t *list = phrasings_normal(jx_arr(doc, "phrasings"));
+    char *text = phrasing_trim(phrasing);
+    enum err rc = text[0] == '\0' ? ERR_INVALID : ERR_OK;
+
+    if (rc == ERR_OK && !list_has(list, text)) {
+        rc = json_array_size(list) < PHRASINGS_MAX ? ERR_OK : ERR_LIMIT;
+        jx_push(list, json_string(text));
+    }
+    if (rc == ERR_OK) {
+        jx_set(doc, "phrasings", json_incref(list));
+        kb_document_prepare(doc);
+    }
+    json_decref(list);
+    free(text);
+    return rc;
+}
+
 void kb_document_prepare(json_t *doc)
 {
     uint8_t digest[SHA256_SIZE];

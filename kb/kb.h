@@ -46,6 +46,9 @@ bool kb_doc_type_source(const char *doc_type);
 /* Fills in what a document derives from its content: hash, size, status; normalises phrasings. doc is
  * changed. */
 void kb_document_prepare(json_t *doc);
+/* Adds a way to ask for the document, in a customer's words; one that it has is fine. ERR_INVALID: blank;
+ * ERR_LIMIT: it has as many as it may. */
+enum err kb_document_learn(json_t *doc, const char *phrasing) MUST_CHECK;
 /* Calls fn(arg) on loop_current() once every change up to revision rev can be found (or is gone from) by
  * kb_search: at once (by post) if that is so already. A call that changes knowledge answers after this. */
 void kb_when_indexed(struct kb *kb, uint64_t rev, void (*fn)(void *arg), void *arg);
@@ -85,6 +88,7 @@ struct kb_result {
     struct kb_hit *hits; /* best first */
     size_t count;
     double confidence; /* calibrated probability that hits[0] answers the question; 0 if there is none */
+    double shipped;    /* the same before an account's own calibration (refit.h), which is the caller's */
     int64_t took_us;
 };
 /* Everything in *result lives in the arena. An empty knowledge base gives count 0 and ERR_OK. Of text and

@@ -32,17 +32,17 @@ static double probability(double odds)
     return 1.0 / (1.0 + exp(-odds));
 }
 
-double kb_calibrate(const struct kb_calibration *c, double confidence)
-{
-    if (confidence <= 0 || confidence >= 1) {
-        return confidence;
-    }
-    return probability(c->stretch * odds_of(confidence) + c->shift);
-}
-
 bool kb_calibration_sane(const struct kb_calibration *c)
 {
     return c->stretch >= STRETCH_MIN && c->stretch <= STRETCH_MAX && fabs(c->shift) <= SHIFT_MAX;
+}
+
+double kb_calibrate(const struct kb_calibration *c, double confidence)
+{
+    if (confidence <= 0 || confidence >= 1 || !kb_calibration_sane(c)) {
+        return confidence;
+    }
+    return probability(c->stretch * odds_of(confidence) + c->shift);
 }
 
 /* Slope and curvature of the loss at one point. */

@@ -34,7 +34,7 @@ struct kb_refit {
 };
 void kb_refit(const struct kb_label *labels, size_t count, struct kb_refit *out);
 
-/* Applies it to what the shipped weights gave; 0 and 1 stay. */
+/* Applies it to what the shipped weights gave; 0 and 1 stay, and everything if it is not sane. */
 double kb_calibrate(const struct kb_calibration *calibration, double confidence);
 /* Expected calibration error over 15 bins of equal width. */
 double kb_calibration_error(const struct kb_label *labels, size_t count,

@@ -68,8 +68,8 @@ void kb_terms_encode(const char *document, uint32_t ordinal, const struct kb_bag
 enum err kb_terms_decode(struct kv_bytes value, const char **document, uint32_t *ordinal,
                          struct kb_bag *bag) MUST_CHECK;
 
-/* The id of a chunk, in the arena: "chk_" and 26 characters out of the document's id and the position, so that it
- * is the same after every rebuild. */
+/* The id of a chunk, in the arena: "chk_" and 26 characters out of the document's id and the position, so
+ * that it is the same after every rebuild. */
 char *kb_chunk_id(struct arena *arena, const char *document, unsigned ordinal);
 
 #endif

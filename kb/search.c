@@ -194,6 +194,7 @@ enum err kb_search(struct kb *kb, const struct kb_query *q, struct arena *arena,
     if (rc != ERR_OK || result->count == 0) {
         *result = (struct kb_result){.hits = result->hits};
     }
+    result->shipped = result->confidence;
     result->took_us = clock_mono_us() - start;
     return rc;
 }

@@ -117,7 +117,7 @@ static bool date_exists(int year, int month, int day)
 static json_t *read_date(const json_t *rule, const char *text)
 {
     int year, month, day, used = 0;
-    char out[16], a, b;
+    char out[32], a, b;
 
     (void)rule;
     if (sscanf(text, "%4d-%2d-%2d%n", &year, &month, &day, &used) != 3 || text[used] != '\0') {

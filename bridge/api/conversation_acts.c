@@ -6,6 +6,8 @@
 #include "agent/agent.h"
 #include "bridge/api/call.h"
 #include "bridge/api/conversations.h"
+#include "bridge/api/knowledge.h"
+#include "bridge/api/learn.h"
 #include "channels/channel.h"
 #include "channels/conversation.h"
 #include "channels/feedback.h"
@@ -261,5 +263,10 @@ void conversations_feedback(struct call *c)
                                 .by = "api"};
     json_t *record = feedback_give(call_changes(c), c->snap, c->part, conversation, &feedback);
     conversation_put(call_changes(c), c->part, conversation, rev);
+    if (jx_bool(c->body, "learn", false) && strcmp(feedback.rating, "up") == 0 &&
+        learn_confirmed(c, feedback.message_id)) {
+        call_commit_then(c, 201, record, knowledge_committed);
+        return;
+    }
     call_commit(c, 201, record);
 }

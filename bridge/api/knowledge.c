@@ -10,6 +10,7 @@
 #include "bridge/api/knowledge.h"
 #include "bridge/api/list.h"
 #include "bridge/api/sources.h"
+#include "kb/calibration.h"
 #include "kb/source/page.h"
 
 #define SEARCH_LIMIT    5
@@ -244,7 +245,8 @@ static void search(struct call *c, const json_t *collections)
         jx_push(rows, show_hit(&result.hits[i]));
     }
     jx_set_str(out, "query", query.text);
-    jx_set(out, "confidence", json_real(result.confidence));
+    struct kb_calibration own = kb_calibration_read(c->snap, c->part);
+    jx_set(out, "confidence", json_real(kb_calibrate(&own, result.shipped)));
     jx_set(out, "results", rows);
     call_reply(c, 200, out);
 }

@@ -52,6 +52,8 @@ ROUTE("DELETE", "/agents/{agent}/knowledge/{document}/", ON_BOTH, "knowledge", B
 ROUTE("GET", "/agents/{agent}/knowledge/{document}/chunks/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, knowledge_chunks, "Show the passages a document was cut into")
 ROUTE("GET", "/agents/{agent}/knowledge/{document}/pages/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, knowledge_pages, "List the pages that were read of a source")
 ROUTE("POST", "/agents/{agent}/knowledge/{document}/sync/", ON_BOTH, "knowledge", BODY_JSON, SCHEMA_EMPTY, RATE_KNOWLEDGE, knowledge_sync, "Read a source again now")
+ROUTE("POST", "/agents/{agent}/knowledge/{document}/phrasings/", ON_BOTH, "knowledge", BODY_JSON, SCHEMA_PHRASING, RATE_KNOWLEDGE, knowledge_learn, "Teach a document another way to ask for it: a text, or the question that a message belongs to")
+ROUTE("GET", "/knowledge/calibration/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, knowledge_calibration, "Show how confidence is fitted to the feedback on answers")
 ROUTE("GET", "/knowledge/", ON_V1, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, knowledge_list, "List knowledge sources")
 ROUTE("POST", "/knowledge/", ON_V1, "knowledge", BODY_BULK, SCHEMA_DOCUMENT, RATE_KNOWLEDGE, knowledge_create, "Add a knowledge source")
 ROUTE("POST", "/knowledge/search/", ON_V1, "read", BODY_JSON, SCHEMA_SEARCH, RATE_REQUEST, knowledge_search, "Search the knowledge")
@@ -62,6 +64,7 @@ ROUTE("PATCH", "/knowledge/{document}/", ON_V1, "knowledge", BODY_BULK, SCHEMA_D
 ROUTE("DELETE", "/knowledge/{document}/", ON_V1, "knowledge", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, knowledge_delete, "Remove a knowledge source")
 ROUTE("GET", "/knowledge/{document}/pages/", ON_V1, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, knowledge_pages, "List the pages of a source")
 ROUTE("POST", "/knowledge/{document}/sync/", ON_V1, "knowledge", BODY_JSON, SCHEMA_EMPTY, RATE_KNOWLEDGE, knowledge_sync, "Read a source again now")
+ROUTE("POST", "/knowledge/{document}/phrasings/", ON_V1, "knowledge", BODY_JSON, SCHEMA_PHRASING, RATE_KNOWLEDGE, knowledge_learn, "Teach a source another way to ask for it")
 ROUTE("GET", "/knowledge/{document}/chunks/", ON_V1, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, knowledge_chunks, "Show the passages of a source")
 
 ROUTE("GET", "/flows/schema/", ON_BOTH, "any", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, flows_schema, "The JSON Schema of a flow")

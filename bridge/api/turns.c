@@ -1,4 +1,6 @@
 /* turns.c: why the agent said what it said: the traces of its turns, without any message's text. */
+#include "bridge/api/turns.h"
+
 #include "bridge/api/call.h"
 
 #define LOOKED_BEHIND 20 /* messages of a burst before its answer */
@@ -17,9 +19,7 @@ void turns_show(struct call *c)
     }
 }
 
-/* The id of the turn that wrote a message, or of the one that wrote the first answer behind it; NULL if there is
- * none. Kept for the call. */
-static const char *turn_behind(struct call *c, const json_t *message)
+const char *turn_behind(struct call *c, const json_t *message)
 {
     struct page_query query = {.kind = KIND_MESSAGE,
                                .part = c->part,

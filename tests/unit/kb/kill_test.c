@@ -13,7 +13,7 @@
 #include "queue/base/log.h"
 #include "tests/unit/kb/room.h"
 
-#define ROUNDS 15
+#define ROUNDS 15 /* unless TEST_KILL_ROUNDS says more */
 
 static const char *const WORDS[] = {"garage",  "refund",  "parcel", "kettle",
                                     "voucher", "courier", "garden", "teapot"};
@@ -100,10 +100,19 @@ static char *answers(const struct room *room)
     return buf_take(&text, NULL);
 }
 
+/* How often to kill. */
+static unsigned rounds(void)
+{
+    const char *given = getenv("TEST_KILL_ROUNDS");
+
+    return given != NULL ? (unsigned)strtoul(given, NULL, 10) : ROUNDS;
+}
+
 static void test_kills(void **state)
 {
     struct room room = {0};
     char command[128];
+    unsigned count = rounds();
 
     (void)state;
     log_set(LOG_WARN, LOG_KEYVALUE);
@@ -111,9 +120,9 @@ static void test_kills(void **state)
     assert_non_null(mkdtemp(room.dir));
     snprintf(room.index_dir, sizeof room.index_dir, "%s/index", room.dir);
     snprintf(room.store_uri, sizeof room.store_uri, "lmdb:%s/store", room.dir);
-    for (unsigned round = 0; round < ROUNDS; round++) {
+    for (unsigned round = 0; round < count; round++) {
         room.arena = arena_new(64u << 20);
-        child_run(&room, 1 + round * 3, round + 1);
+        child_run(&room, 1 + round * 3 % 60, round + 1);
         assert_int_equal(store_open(room.store_uri, 64u << 20, 64, &room.store), ERR_OK);
         assert_int_equal(kb_open(room.store, room.index_dir, &room.kb), ERR_OK);
         char *followed = answers(&room);
