@@ -9,6 +9,7 @@
 
 #include "agent/turn.h"
 
+#include "agent/gaps.h"
 #include "agent/handoff.h"
 #include "channels/conversation.h"
 #include "channels/message.h"
@@ -169,6 +170,7 @@ static enum err build(struct turn *turn, struct changes **out)
     }
     snapshot_close(snap);
     add_trace(turn, cs);
+    gaps_note(turn, cs);
     add_spend(turn, cs);
     changes_ack(cs, turn->job);
     *out = cs;

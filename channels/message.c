@@ -53,6 +53,7 @@ json_t *message_public(const json_t *msg)
 
     CHECK(view != NULL);
     json_object_del(view, "attempt");
+    json_object_del(view, "billing");
     return view;
 }
 

@@ -6,6 +6,7 @@
  * second one a step to nowhere. */
 #include <string.h>
 
+#include "channels/billing.h"
 #include "channels/channels_int.h"
 #include "channels/message.h"
 
@@ -79,6 +80,7 @@ enum err status_apply(struct changes *cs, struct snapshot *snap, const char *par
         jx_set_str(msg, "platform_id", platform_id);
         learned = true;
     }
+    learned = billing_note(cs, part, msg, jx_obj(status, "pricing")) || learned;
     const json_t *error = jx_obj(status, "error");
     if (message_advance(cs, snap, part, msg, rev, jx_str_or(status, "status", ""), error)) {
         if (error != NULL && strcmp(jx_str_or(status, "status", ""), "failed") == 0) {

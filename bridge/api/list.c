@@ -18,7 +18,7 @@
 struct list {
     struct call *c;
     const struct list_spec *spec;
-    size_t size, page;
+    size_t size, page; /* size: what the caller takes, before the place is read; 0: the default */
     bool by_page;       /* a page number was asked for */
     const char *cursor; /* NULL: none */
     json_t *rows;
@@ -90,7 +90,7 @@ static bool read_place(struct list *list)
     struct call *c = list->c;
     bool given;
     struct buf position;
-    list->size = SIZE_DEFAULT;
+    list->size = list->size > 0 ? list->size : SIZE_DEFAULT;
     list->page = 1;
     if (!read_number(c, "page_size", SIZE_MAX_ASKED, &list->size, &given) ||
         !read_number(c, "page", PAGE_MAX, &list->page, &list->by_page)) {
@@ -277,9 +277,17 @@ void list_reply(struct call *c, const struct list_spec *spec)
 
 void list_reply_array(struct call *c, const json_t *items)
 {
+    list_reply_sized(c, items, SIZE_DEFAULT);
+}
+
+void list_reply_sized(struct call *c, const json_t *items, size_t size)
+{
     static const struct list_spec plain;
-    struct list list = {
-        .c = c, .spec = &plain, .total = (int64_t)json_array_size(items), .rows = json_array()};
+    struct list list = {.c = c,
+                        .spec = &plain,
+                        .size = size,
+                        .total = (int64_t)json_array_size(items),
+                        .rows = json_array()};
     if (read_place(&list)) {
         for (size_t i = 0; i < list.size; i++) {
             json_t *item = json_array_get(items, (list.page - 1) * list.size + i);

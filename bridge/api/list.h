@@ -19,6 +19,8 @@ struct list_spec {
 void list_reply(struct call *c, const struct list_spec *spec);
 /* A list that is whole already: items is a borrowed array, paged the same way. */
 void list_reply_array(struct call *c, const json_t *items);
+/* The same with another page size where the caller asks for none. */
+void list_reply_sized(struct call *c, const json_t *items, size_t size);
 
 /* start_date and end_date as texts for a half-open range of RFC 3339 times; a bare end date includes that
  * day. NULL where not given. False: the call has ended with 400. */

@@ -4,6 +4,8 @@
  * {agent} means the account's first active agent. HEAD and OPTIONS follow from the table. */
 
 ROUTE("GET", "/me/", ON_BOTH, "any", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, me_show, "Show the account behind the key")
+ROUTE("PATCH", "/me/", ON_BOTH, "admin", BODY_JSON, SCHEMA_ME_CHANGE, RATE_REQUEST, me_change, "Change the account's time zone; both modes")
+ROUTE("GET", "/usage/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, analytics_usage, "Show messages, tokens, cost and billable messages of a time; as /analytics/usage/")
 
 ROUTE("GET", "/audit/", ON_BOTH, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, audit_list, "List who changed what, newest first")
 ROUTE("GET", "/audit/verify/", ON_BOTH, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, audit_verify, "Tell whether the audit log is as it was written")
@@ -174,6 +176,18 @@ ROUTE("GET", "/webhooks/{webhook}/deliveries/", ON_V1, "read", BODY_NONE, SCHEMA
 ROUTE("GET", "/webhooks/{webhook}/deliveries/{delivery}/", ON_V1, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, deliveries_show, "Show a delivery with its attempts")
 ROUTE("POST", "/webhooks/{webhook}/deliveries/{delivery}/retry/", ON_V1, "admin", BODY_JSON, SCHEMA_EMPTY, RATE_REQUEST, deliveries_retry, "Deliver once more")
 
+ROUTE("GET", "/analytics/dashboard/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, analytics_dashboard, "Show totals, segments and rates of a time")
+ROUTE("GET", "/analytics/conversations/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, analytics_conversations, "Show conversations, messages and handoffs by day or week")
+ROUTE("GET", "/analytics/top-questions/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, analytics_questions, "List what customers ask most, clustered by meaning")
+ROUTE("GET", "/analytics/feedback/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, analytics_feedback, "Show ratings of a time and the newest of them")
+ROUTE("GET", "/analytics/usage/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, analytics_usage, "Show messages, tokens, cost and billable messages of a time")
+ROUTE("GET", "/analytics/trust-score/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, analytics_trust, "Show the trust score, 0 to 100: the weighted mean of answers that rest on a passage (0.4), conversations settled without a person (0.3), ratings that are thumbs up (0.2) and the newest adversarial test (0.1); parts that are not known are left out")
+ROUTE("GET", "/analytics/knowledge-gaps/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, analytics_gaps, "List questions that the knowledge did not answer, clustered; resolved once a search answers them")
+ROUTE("GET", "/insights/segments/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, insights_segments, "List segments with the conversations in them")
+ROUTE("POST", "/insights/segments/", ON_BOTH, "admin", BODY_JSON, SCHEMA_SEGMENT, RATE_REQUEST, insights_segment_create, "Add a segment by rules or by example questions")
+ROUTE("DELETE", "/insights/segments/{segment}/", ON_BOTH, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, insights_segment_delete, "Remove an own segment")
+ROUTE("GET", "/insights/breakdowns/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, insights_breakdowns, "Count conversations by channel, agent, language, hour, intent or segment")
+ROUTE("GET", "/insights/trends/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, insights_trends, "Show a figure by day or week, beside the time before")
 ROUTE("GET", "/events/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, events_list, "List events, oldest first; follow with the cursor")
 ROUTE("GET", "/events/stream/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, events_stream, "Follow the events as they happen; server-sent events, resumes with Last-Event-ID")
 ROUTE("GET", "/dead-letters/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, dead_letters_list, "List jobs that were given up")

@@ -293,6 +293,9 @@ static void status_add(struct parsing *p, const json_t *status)
     if (jx_str(status, "biz_opaque_callback_data") != NULL) {
         jx_set_str(body, "outbox", jx_str(status, "biz_opaque_callback_data"));
     }
+    if (jx_obj(status, "pricing") != NULL) {
+        jx_set(body, "pricing", json_incref(jx_obj(status, "pricing")));
+    }
     item_add(p, INBOUND_STATUS, body);
 }
 
