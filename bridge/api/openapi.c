@@ -323,7 +323,9 @@ json_t *openapi_document(const char *server, const char *title, unsigned surface
                      EVENT_API_VERSION, "description",
                      "A bridge between messaging platforms, an agent that answers from a business's own "
                      "knowledge, and the "
-                     "business's apps.",
+                     "business's apps. Within a major version nothing that callers rely on is taken away. After "
+                     "a new major version the old one stays for 12 months or longer; what will go says so "
+                     "by Deprecation and Sunset headers.",
                      "contact", "name", "The operator of this server", "url", server, "license", "name",
                      "As the operator of this server grants", "url", server));
     jx_set(out, "servers", json_pack("[{s:s}]", "url", server));
