@@ -1,7 +1,8 @@
 /* refit.c: see refit.h. Newton's method on the logistic loss of two parameters, drawn towards "no change" by
  * a ridge; judged by four folds, each measured with the fit of the other three. Labels are dealt to the folds
- * in turn, so that every fold spans the same time. */
+ * as if by lot, so that every fold spans the same time and no rhythm of the labels falls into one. */
 #include <math.h>
+#include <stdint.h>
 
 #include "kb/refit.h"
 #include "queue/base/error.h"
@@ -16,6 +17,12 @@
 #define STRETCH_MIN 0.2
 #define STRETCH_MAX 4.0
 #define SHIFT_MAX   4.0
+
+/* The fold of label i. */
+static size_t fold_of(size_t i)
+{
+    return (size_t)(((uint32_t)i * 2654435761u) >> 16) % FOLDS;
+}
 
 /* Log odds, kept finite. */
 static double odds_of(double p)
@@ -57,7 +64,7 @@ static struct bend bend_at(const struct kb_label *labels, size_t count, size_t f
     struct bend d = {RIDGE * (c->stretch - 1), RIDGE * c->shift, RIDGE, 0, RIDGE};
 
     for (size_t i = 0; i < count; i++) {
-        if (i % FOLDS == fold) {
+        if (fold_of(i) == fold) {
             continue;
         }
         double x = odds_of(labels[i].confidence), p = probability(c->stretch * x + c->shift);
@@ -141,7 +148,10 @@ static double cross_check(const struct kb_label *labels, size_t count, struct kb
 
     for (size_t fold = 0; fold < FOLDS; fold++) {
         struct kb_calibration c = fit(labels, count, fold);
-        for (size_t i = fold; i < count; i += FOLDS) {
+        for (size_t i = 0; i < count; i++) {
+            if (fold_of(i) != fold) {
+                continue;
+            }
             double shipped = labels[i].confidence, own = kb_calibrate(&c, shipped);
             gain += loss_of(&labels[i], shipped) - loss_of(&labels[i], own);
             bins_add(&before, shipped, labels[i].right);
