@@ -215,11 +215,12 @@ static enum err lane_ensure(struct store *store, const char *lane)
 
 enum err sweep_ensure(struct store *store)
 {
-    enum err rc = lane_ensure(store, LANE);
-    rc = rc == ERR_OK ? lane_ensure(store, WINDOWS_LANE) : rc;
-    rc = rc == ERR_OK ? lane_ensure(store, ORPHANS_LANE) : rc;
-    rc = rc == ERR_OK ? lane_ensure(store, CALIBRATE_LANE) : rc;
-    return rc == ERR_OK ? lane_ensure(store, ROLLUP_LANE) : rc;
+    static const char *const chores[] = {LANE, WINDOWS_LANE, ORPHANS_LANE, CALIBRATE_LANE, ROLLUP_LANE};
+    enum err rc = ERR_OK;
+    for (size_t i = 0; rc == ERR_OK && i < sizeof(chores) / sizeof(chores[0]); i++) {
+        rc = lane_ensure(store, chores[i]);
+    }
+    return rc;
 }
 
 void sweep_register(struct workers *workers)
