@@ -25,8 +25,27 @@ struct kb_calibration kb_calibration_read(struct snapshot *snap, const char *par
     return kb_calibration_sane(&c) ? c : KB_CALIBRATION_NONE;
 }
 
-/* The trace of the turn that wrote a message; NULL if it is gone or there was none. New reference. */
-static json_t *trace_of(struct snapshot *snap, const char *part, const char *message_id)
+/* The trace that names the message: of a reply, or of a question that was handed over. New reference or NULL.
+ */
+static json_t *trace_naming(struct snapshot *snap, const char *part, const char *message_id)
+{
+    struct page_query query = {.kind = KIND_TURN,
+                               .part = part,
+                               .index = INDEX_TURN_MESSAGE,
+                               .match = {message_id},
+                               .descending = true,
+                               .limit = 1};
+    struct store_page page;
+    json_t *trace = NULL;
+
+    if (snapshot_page(snap, &query, &page) == ERR_OK) {
+        trace = page.count > 0 ? json_incref(page.rows[0].body) : NULL;
+        store_page_free(&page);
+    }
+    return trace;
+}
+
+json_t *kb_calibration_trace(struct snapshot *snap, const char *part, const char *message_id)
 {
     json_t *message = NULL, *trace = NULL;
 
@@ -36,14 +55,14 @@ static json_t *trace_of(struct snapshot *snap, const char *part, const char *mes
         trace = NULL;
     }
     json_decref(message);
-    return trace;
+    return trace != NULL ? trace : trace_naming(snap, part, message_id);
 }
 
 /* Makes a label of one feedback, if its answer came out of the knowledge. */
 static void label_add(struct labels *labels, const json_t *feedback)
 {
     const char *message_id = jx_str(feedback, "message_id");
-    json_t *trace = message_id != NULL ? trace_of(labels->snap, labels->part, message_id) : NULL;
+    json_t *trace = message_id != NULL ? kb_calibration_trace(labels->snap, labels->part, message_id) : NULL;
     double confidence = jx_num(trace, "shipped_confidence", jx_num(trace, "confidence", 0));
 
     if (confidence > 0 && confidence <= 1 && json_array_size(jx_arr(trace, "passages")) > 0) {

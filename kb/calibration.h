@@ -14,6 +14,9 @@
 
 /* The partition's calibration, or KB_CALIBRATION_NONE. */
 struct kb_calibration kb_calibration_read(struct snapshot *snap, const char *part);
+/* The trace of the turn that a message came from, or that handed the message over; NULL if there is none, or
+ * it is gone. New reference. */
+json_t *kb_calibration_trace(struct snapshot *snap, const char *part, const char *message_id);
 /* Fits anew if there are labels since the last time, and writes the record under its guard. *changed: it did.
  */
 enum err kb_calibration_refit(struct snapshot *snap, const char *part, struct changes *cs,

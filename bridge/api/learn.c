@@ -8,11 +8,12 @@
 #include "bridge/api/call.h"
 #include "bridge/api/documents.h"
 #include "bridge/api/knowledge.h"
-#include "bridge/api/turns.h"
 #include "channels/conversation.h"
 #include "channels/feedback.h"
 #include "kb/calibration.h"
 #include "kb/kb.h"
+
+#define LOOKED_BEHIND 20 /* messages of a burst before its answer */
 
 /* A question and the turn that answered it; borrowed for the call, NULL where there is none. */
 struct lesson {
@@ -31,11 +32,33 @@ static json_t *look(struct call *c, enum kind kind, const char *id)
     return call_keep(c, record);
 }
 
+/* The trace of the turn that a message came from, or of the first one behind it; NULL if there is none. Kept
+ * for the call. */
+static json_t *trace_behind(struct call *c, const json_t *message)
+{
+    struct page_query query = {.kind = KIND_MESSAGE,
+                               .part = c->part,
+                               .index = INDEX_MESSAGE_CONVERSATION,
+                               .match = {jx_str_or(message, "conversation_id", "")},
+                               .from = jx_str_or(message, "id", ""),
+                               .limit = LOOKED_BEHIND};
+    struct store_page page;
+    json_t *trace = NULL;
+
+    if (snapshot_page(c->snap, &query, &page) != ERR_OK) {
+        return NULL;
+    }
+    for (size_t i = 0; trace == NULL && i < page.count; i++) {
+        trace = kb_calibration_trace(c->snap, c->part, page.rows[i].id);
+    }
+    store_page_free(&page);
+    return trace != NULL ? call_keep(c, trace) : NULL;
+}
+
 /* What can be learnt from a message of the customer or of the agent. */
 static struct lesson lesson_of(struct call *c, const json_t *message)
 {
-    const char *turn = turn_behind(c, message);
-    struct lesson lesson = {.trace = turn != NULL ? look(c, KIND_TURN, turn) : NULL};
+    struct lesson lesson = {.trace = trace_behind(c, message)};
     bool asked = strcmp(jx_str_or(message, "direction", ""), "in") == 0;
     const json_t *question = asked ? message : look(c, KIND_MESSAGE, jx_str(lesson.trace, "question_id"));
 

@@ -1,6 +1,4 @@
 /* turns.c: why the agent said what it said: the traces of its turns, without any message's text. */
-#include "bridge/api/turns.h"
-
 #include "bridge/api/call.h"
 
 #define LOOKED_BEHIND 20 /* messages of a burst before its answer */
@@ -19,7 +17,9 @@ void turns_show(struct call *c)
     }
 }
 
-const char *turn_behind(struct call *c, const json_t *message)
+/* The id of the turn that wrote a message, or of the one that wrote the first answer behind it; NULL if there is
+ * none. Kept for the call. */
+static const char *turn_behind(struct call *c, const json_t *message)
 {
     struct page_query query = {.kind = KIND_MESSAGE,
                                .part = c->part,

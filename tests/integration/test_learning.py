@@ -49,17 +49,23 @@ class Learning(unittest.TestCase):
         self.assertEqual(again["phrasings"].count(f"{query}?"), 1, "each once")
 
     def test_a_corrected_answer_teaches_and_labels(self):
-        conversation = self.ask("l-1", "at what o'clock do the doors open tonight")
+        conversation = self.ask("l-1", "at nine do the doors open")
         question, reply = self.said(conversation, "in"), self.said(conversation, "out")
-        before = len(self.feedback())
+        self.assertEqual(reply["source"], "knowledge")
         taught = self.daemon.ok(self.daemon.post(self.url(self.returns, "phrasings/"), {"message_id": question["id"]}), 201)
         self.assertIn(question["text"], taught["phrasings"])
-        told = self.feedback()
-        self.assertEqual(len(told), before + 1)
-        self.assertIn((reply["id"], "down"), told, "another document had been found")
+        self.assertIn((reply["id"], "down"), self.feedback(), "another document had been found")
         taught = self.daemon.ok(self.daemon.post(self.url(self.hours, "phrasings/"), {"message_id": reply["id"]}), 201)
         self.assertIn(question["text"], taught["phrasings"], "the answer leads to its question")
         self.assertIn((reply["id"], "up"), self.feedback())
+
+    def test_a_question_that_was_handed_over_teaches(self):
+        conversation = self.ask("l-3", "the purchase was a mistake of my uncle")
+        question, reply = self.said(conversation, "in"), self.said(conversation, "out")
+        self.assertEqual(reply["source"], "fallback")
+        taught = self.daemon.ok(self.daemon.post(self.url(self.returns, "phrasings/"), {"message_id": question["id"]}), 201)
+        self.assertIn(question["text"], taught["phrasings"])
+        self.assertIn((reply["id"], "up"), self.feedback(), "it had been found, but was not trusted")
 
     def test_a_thumb_up_teaches_if_it_is_to(self):
         conversation = self.ask("l-2", "when in the morning do the doors open please")
