@@ -6,9 +6,9 @@
 
 #include "bridge/insight/terms.h"
 
-#define ALIKE         0.5
-#define PASSAGE_BONUS 0.3 /* for the same passage ... */
-#define PASSAGE_LEAST 0.2 /* ... where the words are at least so alike */
+#define ALIKE         0.51 /* half of the words is not enough: the price of this, the price of that */
+#define PASSAGE_BONUS 0.3  /* for the same passage ... */
+#define PASSAGE_LEAST 0.2  /* ... where the words are at least so alike */
 #define PASSAGE_SIZE  64
 
 struct cluster {

@@ -12,6 +12,7 @@
 #include "queue/base/error.h"
 
 #define WORDS_MOST 16
+#define FORM       0.5  /* what another form of a word counts at least */
 #define TEXT_MOST  1000 /* bytes that are looked at */
 
 struct term {
@@ -82,8 +83,9 @@ static double word_likeness(const struct term *word, const struct terms *other)
         if (each->hash == word->hash) {
             best = 1;
         } else if (each->cps[0] == word->cps[0] &&
-                   kb_forms_alike(word->cps, word->len, each->cps, each->len, &likeness) && likeness > best) {
-            best = likeness;
+                   kb_forms_alike(word->cps, word->len, each->cps, each->len, &likeness) &&
+                   FORM + (1 - FORM) * likeness > best) {
+            best = FORM + (1 - FORM) * likeness;
         }
     }
     return best;
