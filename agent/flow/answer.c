@@ -1,6 +1,6 @@
 /* answer.c: whether what a customer wrote is what was asked for; rows of type and reader. */
+#include "agent/flow/choice.h"
 #include "agent/flow/flow.h"
-#include "agent/flow/fold.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -81,27 +81,11 @@ static json_t *read_number(const json_t *rule, const char *text)
     return value == floor(value) && fabs(value) < 1e15 ? json_integer((json_int_t)value) : json_real(value);
 }
 
-/* The choice of that text, or of that number in the list. */
 static json_t *read_choice(const json_t *rule, const char *text)
 {
     const json_t *choices = jx_arr(rule, "choices");
-    char *folded = flow_fold(text), *end;
-    unsigned long number = strtoul(text, &end, 10);
-    json_t *found = NULL;
 
-    for (size_t i = 0; i < json_array_size(choices) && found == NULL; i++) {
-        char *choice = flow_fold(json_string_value(json_array_get(choices, i)));
-        if (strcmp(choice, folded) == 0) {
-            found = json_incref(json_array_get(choices, i));
-        }
-        free(choice);
-    }
-    if (found == NULL && isdigit((unsigned char)text[0]) && *end == '\0' && number >= 1 &&
-        number <= json_array_size(choices)) {
-        found = json_incref(json_array_get(choices, number - 1));
-    }
-    free(folded);
-    return found;
+    return json_incref(json_array_get(choices, flow_choose(choices, text)));
 }
 
 static bool date_exists(int year, int month, int day)

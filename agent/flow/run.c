@@ -4,7 +4,7 @@
  * turn; the input is used once; where the state says "asked" its step has asked and waits. A step that fails
  * and names no on_error ends in a handoff: a customer is never left with a flow that stopped in silence. */
 #include "agent/flow/flow.h"
-#include "agent/flow/fold.h"
+#include "agent/flow/choice.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -263,21 +263,17 @@ static void say_options(struct flow_run *run, const json_t *step)
     jx_push(run->said, item);
 }
 
-/* Which option one text means: its title, or its number; the count if none. */
+/* Which option one text means; the count if none. */
 static size_t option_said(struct flow_run *run, const json_t *step, const char *text)
 {
-    size_t count = json_array_size(options_of(step)), i = 0;
-    char *folded = flow_fold(text), *end;
-    unsigned long number = strtoul(folded, &end, 10);
-    bool is_number = isdigit((unsigned char)folded[0]) && *end == '\0' && number >= 1 && number <= count;
+    json_t *titles = json_array();
 
-    for (bool found = false; i < count && !found; i += found ? 0 : 1) {
-        char *title = flow_fold(text_of(run, json_array_get(options_of(step), i), "title"));
-        found = title[0] != '\0' && strcmp(title, folded) == 0;
-        free(title);
+    for (size_t i = 0; i < json_array_size(options_of(step)); i++) {
+        jx_push(titles, json_string(text_of(run, json_array_get(options_of(step), i), "title")));
     }
-    free(folded);
-    return i == count && is_number ? number - 1 : i;
+    size_t chosen = flow_choose(titles, text);
+    json_decref(titles);
+    return chosen;
 }
 
 bool flow_knows_button(const struct flow_run *run, const char *id)

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "agent/flow/choice.h"
 #include "agent/flow/flow.h"
 #include "agent/tool/api_call.h"
 #include "agent/tool/template.h"
@@ -259,6 +260,38 @@ static void test_variables_have_a_bound(void **state)
     arena_free(arena);
 }
 
+static void test_choices_are_meant(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t want; /* 3: none */
+    } cases[] = {
+        {"Medium, 14 people", 1},
+        {"MEDIUM", 1},
+        {"the medium one please", 1},
+        {"2", 1},
+        {"8", 0},
+        {"24", 2},
+        {"people", 3},
+        {"small or large", 3},
+        {"4", 3},
+        {"", 3},
+        {"huge", 3},
+        {"for 14 people", 1},
+        {"i am not sure which of the small ones would be enough", 3},
+    };
+    json_t *titles = json_pack("[s, s, s]", "Small, 8 people", "Medium, 14 people", "Large, 24 people");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t chosen = flow_choose(titles, cases[i].text);
+        if (chosen != cases[i].want) {
+            fail_msg("%s: %zu, wanted %zu", cases[i].text, chosen, cases[i].want);
+        }
+    }
+    json_decref(titles);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +301,7 @@ int main(void)
         cmocka_unit_test(test_patterns_that_could_harm_are_refused),
         cmocka_unit_test(test_times_come_again),
         cmocka_unit_test(test_utterances_are_alike),
+        cmocka_unit_test(test_choices_are_meant),
         cmocka_unit_test(test_a_loop_is_bounded),
         cmocka_unit_test(test_a_stuck_flow_expires),
         cmocka_unit_test(test_variables_have_a_bound),
