@@ -140,7 +140,8 @@ class Claim(unittest.TestCase):
         """A fake model that writes the agent's answers; every question reaches it."""
         model = FakeModel(text)
         self.addCleanup(model.close)
-        self.ok(self.patch(self.base + "/", {"model": model.settings, "settings": {"chat": {"confidence_threshold": 0}}}, key=key))
+        self.ok(self.patch(self.base + "/", {"model": model.settings, "settings": {
+            "chat": {"confidence_threshold": 0, "fallback_behavior": "TRY_ANYWAY"}}}, key=key))
         return model
 
     def app(self, *events, key=None, **fields):
