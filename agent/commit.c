@@ -18,6 +18,7 @@
 #include "queue/base/log.h"
 #include "queue/base/option.h"
 
+#define WATCHED_MAX  (256u << 10)
 #define MAKE_ROOM_MS 200 /* after too many conflicts the lane waits so long */
 
 /* The conversation as it is to be: the burst is dealt with. */
@@ -193,6 +194,25 @@ static json_t *sent_message(const struct turn *turn)
     return message;
 }
 
+/* Puts what was said before the message in front of its text: who waits for one answer gets all of it. */
+static void join_sayings(const struct turn *turn, json_t *message)
+{
+    struct buf text;
+    bool last_is_saying = turn->action == ACTION_REPLY && turn->text == NULL;
+
+    buf_init(&text, WATCHED_MAX);
+    for (const struct turn_saying *say = turn->sayings; say != NULL; say = say->next) {
+        if (!(last_is_saying && say->next == NULL) && say->text != NULL) {
+            buf_addf(&text, "%s\n\n", say->text);
+        }
+    }
+    if (text.len > 0) {
+        buf_adds(&text, jx_str_or(message, "text", ""));
+        jx_set_str(message, "text", buf_str(&text));
+    }
+    buf_fini(&text);
+}
+
 /* Tells watchers and the log how the turn ended. */
 static void tell_end(const struct turn *turn)
 {
@@ -203,6 +223,10 @@ static void tell_end(const struct turn *turn)
                                                  [ACTION_POSTPONE] = AGENT_SILENT};
     bool watched = agent_watch_any(turn->part, turn->conversation_id);
     json_t *message = watched ? sent_message(turn) : NULL;
+
+    if (message != NULL) {
+        join_sayings(turn, message);
+    }
 
     turn_news(turn, kinds[turn->action], NULL, message, true);
     json_decref(message);

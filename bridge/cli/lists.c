@@ -40,7 +40,7 @@ static enum cli_exit print_object(struct cli *cli, const char *path)
     if (code == EXIT_DONE && cli->json) {
         cli_print_json(answer);
     } else if (code == EXIT_DONE) {
-        json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+        json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
         putchar('\n');
     }
     json_decref(answer);

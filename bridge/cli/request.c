@@ -51,7 +51,7 @@ enum cli_exit cli_request(struct cli *cli)
     if (code == EXIT_DONE && cli->json) {
         cli_print_json(answer);
     } else if (code == EXIT_DONE && !json_is_null(answer)) {
-        json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+        json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
         putchar('\n');
     }
     json_decref(answer);

@@ -237,6 +237,13 @@ class Conversations(FlowCase):
         self.assertEqual(self.talk("2026-02-28")["message"], "Your e-mail?")
         self.assertEqual(self.talk("x@y.org")["message"], "Strange address.")
 
+    def test_who_waits_for_one_answer_gets_all_that_was_said(self):
+        self.make([{"type": "message", "text": "One."}, {"type": "message", "text": "Two."}])
+        self.assertEqual(self.talk("order", "a")["message"], "One.\n\nTwo.")
+        self.make([{"type": "message", "text": "Noted."}, {"type": "handoff", "text": "A colleague comes."}], {"type": "keyword", "keywords": ["person please"]})
+        said = self.talk("person please", "b")["message"]
+        self.assertTrue(said.startswith("Noted.") and "A colleague comes." in said, said)
+
     def test_an_exit_word_leaves_the_flow(self):
         self.make(self.booking, exit_words=["forget about it"], exit_text="As you like.")
         for number, word in enumerate(("cancel", "Abbrechen!", "olvídalo", "forget about it")):
