@@ -10,6 +10,7 @@
 #include "bridge/api/figures.h"
 #include "bridge/api/idempotency.h"
 #include "bridge/api/reply.h"
+#include "bridge/insight/tally.h"
 #include "bridge/http/upload.h"
 #include "queue/base/log.h"
 #include "queue/base/option.h"
@@ -209,6 +210,9 @@ static void on_answered(const struct http_request *req, int status, size_t bytes
     struct api *api = arg;
     const struct call *c = http_context(req);
     figures_answer(api->figures, status, took_us);
+    if (c != NULL && c->caller.known && !c->caller.administrator) {
+        tally_add(c->part);
+    }
     log_info("http.answered",
              "request=%s method=%s path=%s status=%d bytes=%zu us=%lld key=%s account=%s mode=%s",
              http_request_id(req), log_quote(http_method(req)),

@@ -346,6 +346,7 @@ bool call_charge(struct call *c, unsigned units)
 {
     struct limit_state state;
     enum limit_id id = limit_of(c);
+    c->asked = units;
     if (c->route->rate < RATE_MESSAGE || c->caller.plan->limits[id] == 0 || units <= c->units) {
         return true;
     }
@@ -371,6 +372,23 @@ static void add_window(struct call *c)
         snprintf(name, sizeof(name), "%s/%d", c->caller.key_id, (int)id);
         changes_put(c->changes, KIND_LIMIT, c->part, name, record);
         json_decref(record);
+    }
+}
+
+/* Counts changed knowledge for the day (UTC), in all and of the agent. */
+static void add_usage(struct call *c)
+{
+    char at[CLOCK_TEXT_SIZE], name[160];
+    const char *agent = call_param(c, "agent");
+    if (c->route->rate != RATE_KNOWLEDGE || c->asked == 0) {
+        return;
+    }
+    clock_rfc3339(clock_wall_ms(), at);
+    snprintf(name, sizeof(name), "day.%.10s.knowledge.writes", at);
+    changes_add(c->changes, c->part, name, c->asked);
+    if (agent[0] != '\0') {
+        snprintf(name, sizeof(name), "day.%.10s.agent.%.40s.knowledge.writes", at, agent);
+        changes_add(c->changes, c->part, name, c->asked);
     }
 }
 
@@ -401,6 +419,7 @@ static void commit(struct call *c)
     struct changes *changes = call_changes(c);
     idempotency_add(c, c->status, c->answer);
     add_window(c);
+    add_usage(c);
     c->changes = NULL;
     snapshot_close(c->snap);
     c->snap = NULL;

@@ -86,6 +86,7 @@ struct call {
     bool bare;      /* the answer is not to be renamed by the surface */
     bool charged;   /* the message or knowledge window was taken from */
     unsigned units; /* how many of it */
+    unsigned asked; /* the same, limited by the plan or not */
     struct limit_state window;
     bool has_window;
     void (*committed)(struct call *c, uint64_t rev); /* NULL: answer at once */

@@ -117,8 +117,12 @@ void insights_segment_create(struct call *c)
     struct id id = id_new("seg");
     jx_set_str(record, "id", id.text);
     jx_set_str(record, "name", name);
-    jx_set(record, "rules", json_deep_copy(json_object_get(c->body, "rules")));
-    jx_set(record, "examples", json_deep_copy(json_object_get(c->body, "examples")));
+    if (jx_obj(c->body, "rules") != NULL) {
+        jx_set(record, "rules", json_deep_copy(jx_obj(c->body, "rules")));
+    }
+    if (jx_arr(c->body, "examples") != NULL) {
+        jx_set(record, "examples", json_deep_copy(jx_arr(c->body, "examples")));
+    }
     jx_set_time(record, "created_at", clock_wall_ms());
     changes_expect(call_changes(c), KIND_SEGMENT, c->part, id.text, 0);
     changes_put(call_changes(c), KIND_SEGMENT, c->part, id.text, record);

@@ -350,6 +350,9 @@ static void slice_over(struct report *r, enum err rc)
         call_refuse(c, rc, NULL, "");
     } else if (done || clock_mono_ms() > r->run->until_ms) {
         r->complete = done;
+        if (done && json_object_size(fold_slots(r->run->tail)) == 0) {
+            r->rolled_up_ms = clock_wall_ms(); /* nothing is left to be rolled up */
+        }
         r->spec->end(r);
         snapshot_close(r->snap);
         report_free(r);

@@ -291,6 +291,28 @@ static enum cli_exit kb_list(struct cli *cli, const char *agent)
     return code;
 }
 
+/* kb gaps: what customers asked and the knowledge did not answer, the most asked first. */
+static enum cli_exit kb_gaps(struct cli *cli, const char *agent)
+{
+    char *path = xasprintf("/api/v1/analytics/knowledge-gaps/?agent_id=%s&limit=%s", agent,
+                           cli->flags[FLAG_LIMIT] != NULL ? cli->flags[FLAG_LIMIT] : "20");
+    json_t *answer = NULL, *gap;
+    enum cli_exit code = client_call(cli, "GET", path, NULL, &answer);
+    size_t i;
+    if (code == EXIT_DONE && cli->json) {
+        cli_print_json(answer);
+    } else if (code == EXIT_DONE) {
+        json_array_foreach (jx_arr(answer, "results"), i, gap) {
+            printf("%4lldx  %-8s  %s%s%s\n", (long long)jx_int(gap, "count", 0), jx_str_or(gap, "status", ""),
+                   cli_bold(cli), jx_str_or(gap, "question", ""), cli_plain(cli));
+        }
+        fprintf(stderr, "%lld gaps\n", (long long)jx_int(answer, "count", 0));
+    }
+    json_decref(answer);
+    free(path);
+    return code;
+}
+
 /* kb rm ID... */
 static enum cli_exit kb_remove(struct cli *cli, const char *agent)
 {
@@ -381,7 +403,7 @@ enum cli_exit cli_kb(struct cli *cli)
     static const struct {
         const char *name;
         enum cli_exit (*run)(struct cli *, const char *);
-    } verbs[] = {{"push", kb_push}, {"search", kb_search_command}, {"ls", kb_list}, {"rm", kb_remove}};
+    } verbs[] = {{"push", kb_push}, {"search", kb_search_command}, {"ls", kb_list}, {"gaps", kb_gaps}, {"rm", kb_remove}};
     const char *verb = cli_arg(cli, 0);
     if (verb != NULL && strcmp(verb, "eval") == 0) {
         return kb_eval_command(cli);
@@ -397,5 +419,5 @@ enum cli_exit cli_kb(struct cli *cli)
             return code;
         }
     }
-    return cli_fail(EXIT_USAGE, "kb needs one of: push, search, ls, rm, eval");
+    return cli_fail(EXIT_USAGE, "kb needs one of: push, search, ls, gaps, rm, eval");
 }

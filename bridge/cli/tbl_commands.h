@@ -10,10 +10,11 @@ X("serve", "[--data DIR] [--listen HOST:PORT] [--config FILE]", "run the daemon"
 X("chat", "[--agent ID] [--thread ID] [MESSAGE]", "talk to the agent in the terminal", "agent account thread", cli_chat,
   "  chasqui chat\n"
   "  chasqui chat \"When do you open on Sunday?\"\n")
-X("kb", "push PATH... | search QUERY | ls | rm ID... | eval DIR", "the agent's knowledge",
+X("kb", "push PATH... | search QUERY | ls | gaps | rm ID... | eval DIR", "the agent's knowledge",
   "agent account limit queries run", cli_kb,
   "  chasqui kb push docs/\n"
   "  chasqui kb search \"delivery time\"\n"
+  "  chasqui kb gaps                           what customers asked and nothing answered\n"
   "  chasqui kb eval tests/eval/shop           how good the search is on questions with known answers\n")
 X("send", "TO TEXT", "send a message to a contact", "agent account", cli_send,
   "  chasqui send +14155550123 \"Your order is ready\"\n"

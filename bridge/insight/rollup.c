@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "bridge/insight/fold.h"
+#include "bridge/insight/tally.h"
 #include "queue/base/clock.h"
 #include "queue/base/id.h"
 #include "queue/base/log.h"
@@ -163,6 +164,7 @@ void rollup_run(struct job *job)
         pass.cs = changes_new();
         pass.count = 0;
     }
+    tally_flush(pass.cs);
     int64_t every = pass.rest_ms < EVERY_MS ? pass.rest_ms : EVERY_MS;
     changes_postpone(pass.cs, job, pass.count >= BATCH ? 0 : every);
     job_finish(job, pass.cs, NULL, NULL);
