@@ -143,12 +143,23 @@ static bool is_over(const struct window *window, int64_t now)
     return now >= window->started_ms + window->length_ms;
 }
 
+/* The name of a window: who, a slash, the limit's number. */
+static void name_of(const char *who, enum limit_id id, char key[WHO_MAX + 4])
+{
+    size_t len = strnlen(who, WHO_MAX);
+    _Static_assert(LIMIT_COUNT <= 10, "the number is one digit");
+    memcpy(key, who, len);
+    key[len] = '/';
+    key[len + 1] = (char)('0' + (int)id);
+    key[len + 2] = '\0';
+}
+
 /* The running window, NULL if there is none. */
 static struct window *find(struct limits *limits, const char *who, enum limit_id id, int64_t now)
 {
     char key[WHO_MAX + 4];
     struct window *window;
-    snprintf(key, sizeof(key), "%.*s/%d", WHO_MAX, who, (int)id);
+    name_of(who, id, key);
     HASH_FIND_STR(limits->windows, key, window);
     return window != NULL && !is_over(window, now) ? window : NULL;
 }
@@ -172,7 +183,7 @@ static struct window *begin(struct limits *limits, const char *who, enum limit_i
 {
     char key[WHO_MAX + 4];
     struct window *window;
-    snprintf(key, sizeof(key), "%.*s/%d", WHO_MAX, who, (int)id);
+    name_of(who, id, key);
     HASH_FIND_STR(limits->windows, key, window);
     if (window == NULL) {
         if (HASH_COUNT(limits->windows) >= limits->sweep_at) {

@@ -1,7 +1,6 @@
 /* reply.c: the error envelope and the last step of every answer. */
 #include "bridge/api/reply.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,18 +55,12 @@ char *reply_error_text(enum api_error error, const char *field, const char *mess
     return text;
 }
 
-/* One header with a number. */
-static void number_header(struct call *c, const char *name, int64_t value)
-{
-    http_reply_header(c->req, name, arena_printf(c->arena, "%" PRId64, value));
-}
-
 void reply_window(struct call *c)
 {
     if (c->has_window) {
-        number_header(c, "X-RateLimit-Limit", c->window.limit);
-        number_header(c, "X-RateLimit-Remaining", c->window.remaining);
-        number_header(c, "X-RateLimit-Reset", c->window.reset_s);
+        http_reply_number(c->req, "X-RateLimit-Limit", c->window.limit);
+        http_reply_number(c->req, "X-RateLimit-Remaining", c->window.remaining);
+        http_reply_number(c->req, "X-RateLimit-Reset", c->window.reset_s);
     }
 }
 

@@ -1,5 +1,6 @@
-/* route.c: finds the row of a request. The templates are cut into segments once; a path is then compared with
- * the rows that have as many segments, the most literal one wins. */
+/* route.c: finds the row of a request. The templates are cut into segments once and hung into chains by their
+ * first segment and their length; a path is then compared with the rows of its chain, the most literal one
+ * wins. */
 #include "bridge/api/route.h"
 
 #include <pthread.h>
@@ -26,6 +27,12 @@ struct segments {
 };
 
 static struct segments templates[sizeof(routes) / sizeof(routes[0])];
+
+/* The rows by their first segment and how many there are: a chain for each remainder, in the table's order.
+ */
+#define CHAINS 128
+static unsigned short chain_first[CHAINS];                            /* row + 1; 0: none */
+static unsigned short chain_next[sizeof(routes) / sizeof(routes[0])]; /* likewise */
 static pthread_once_t templates_once = PTHREAD_ONCE_INIT;
 
 /* Cuts at slashes; empty segments count for nothing. False if there are too many. */
@@ -45,6 +52,27 @@ static bool cut(const char *path, struct segments *out)
     return true;
 }
 
+/* The chain of a path or template. */
+static unsigned chain_of(const struct segments *segments)
+{
+    unsigned hash = segments->count;
+    for (size_t i = 0; segments->count > 0 && i < segments->at[0].len; i++) {
+        hash = hash * 31 + (unsigned char)segments->at[0].text[i];
+    }
+    return hash % CHAINS;
+}
+
+/* Puts every row into its chain, the last first. */
+static void link_chains(void)
+{
+    for (unsigned i = route_count; i-- > 0;) {
+        CHECK(templates[i].count == 0 || !templates[i].at[0].param);
+        unsigned chain = chain_of(&templates[i]);
+        chain_next[i] = chain_first[chain];
+        chain_first[chain] = (unsigned short)(i + 1);
+    }
+}
+
 /* Cuts the table's templates. */
 static void cut_templates(void)
 {
@@ -57,6 +85,7 @@ static void cut_templates(void)
             }
         }
     }
+    link_chains();
 }
 
 /* True if the path fits; *rank tells how literal the template is, earlier segments weighing more. */
@@ -109,8 +138,8 @@ void route_find(const struct surface *surface, const char *method, const char *p
         segments.at[0].text =
             surface_alias(surface, segments.at[0].text, segments.at[0].len, &segments.at[0].len);
     }
-    for (unsigned i = 0; i < route_count; i++) {
-        unsigned rank;
+    for (unsigned row = chain_first[chain_of(&segments)]; row != 0; row = chain_next[row - 1]) {
+        unsigned rank, i = row - 1;
         if ((routes[i].surfaces & surface->bit) == 0 || !fits(&templates[i], &segments, &rank) ||
             rank < best) {
             continue;

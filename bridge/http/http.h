@@ -117,6 +117,7 @@ void *http_context(const struct http_request *req);
 /* ---- the answer ---- */
 /* Before http_reply/http_stream_begin. CR, LF and NUL in a value are refused by CHECK: never pass input. */
 void http_reply_header(struct http_request *req, const char *name, const char *value);
+void http_reply_number(struct http_request *req, const char *name, int64_t value);
 /* Sends and ends. body is copied. HEAD requests get the headers only. Content-Length, Date, X-Request-Id and,
  * where it says something, Connection are added; JSON and text of 1 KiB and more leave as gzip for those who
  * take it (unless Content-Encoding was set already). The request must not be touched afterwards. */

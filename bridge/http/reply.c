@@ -127,6 +127,31 @@ struct evbuffer *http_reply_out(struct http_request *req)
     return req->out;
 }
 
+/* One field of a head. */
+static void add_field(struct buf *head, const char *name, const char *value)
+{
+    buf_adds(head, name);
+    buf_add(head, ": ", 2);
+    buf_adds(head, value);
+    buf_add(head, "\r\n", 2);
+}
+
+/* A number in decimal; the text begins somewhere in room. */
+static const char *digits_of(int64_t value, char room[24])
+{
+    char *at = room + 23;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    *at = '\0';
+    do {
+        *--at = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (value < 0) {
+        *--at = '-';
+    }
+    return at;
+}
+
 /* Writes the head of an answer; length is -1 if the body's size is not known yet. */
 void http_reply_head(struct http_request *req, int status, const char *content_type, int64_t length)
 {
@@ -135,13 +160,19 @@ void http_reply_head(struct http_request *req, int status, const char *content_t
     bool ends = ends_connection(req);
     req->status = status;
     buf_reset(head);
-    buf_addf(head, "HTTP/1.1 %d %s\r\nDate: %s\r\nX-Request-Id: %s\r\n", status, http_status_text(status),
-             date_now(req->thread), req->id.text);
+    char digits[24];
+    buf_adds(head, "HTTP/1.1 ");
+    buf_adds(head, digits_of(status, digits));
+    buf_addc(head, ' ');
+    buf_adds(head, http_status_text(status));
+    buf_adds(head, "\r\n");
+    add_field(head, "Date", date_now(req->thread));
+    add_field(head, "X-Request-Id", req->id.text);
     if (content_type != NULL) {
-        buf_addf(head, "Content-Type: %s\r\n", content_type);
+        add_field(head, "Content-Type", content_type);
     }
     if (length >= 0 && status != 204 && status != 304) {
-        buf_addf(head, "Content-Length: %lld\r\n", (long long)length);
+        add_field(head, "Content-Length", digits_of(length, digits));
     }
     if (req->chunked) {
         buf_adds(head, "Transfer-Encoding: chunked\r\n");
@@ -177,7 +208,13 @@ void http_reply_header(struct http_request *req, const char *name, const char *v
     for (const char *at = value; *at != '\0'; at++) {
         CHECK(http_is_field_byte((unsigned char)*at));
     }
-    buf_addf(&req->extra, "%s: %s\r\n", name, value);
+    add_field(&req->extra, name, value);
+}
+
+void http_reply_number(struct http_request *req, const char *name, int64_t value)
+{
+    char text[24];
+    http_reply_header(req, name, digits_of(value, text));
 }
 
 bool http_has_extra(const struct http_request *req, const char *name)

@@ -14,8 +14,6 @@
 
 #define DEPTH_MAX 64
 #define TOKEN_MAX 1024 /* longest key that jx_at can name */
-/* Fifteen digits: every decimal of that length goes in and out unchanged, 19.99 stays 19.99. */
-#define DUMP_FLAGS (JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15))
 /* The largest number of fifteen digits; what lies above would be written as a number that nobody can read. */
 #define REAL_MAX 1.79769313486231e308
 
@@ -129,30 +127,6 @@ enum err jx_parse_lenient(const char *text, size_t len, json_t **out)
     *out = len > 0 ? json_loadb(text, len, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL) : NULL;
     reals_bound(*out);
     return *out != NULL ? ERR_OK : ERR_INVALID;
-}
-
-/* Takes one piece of dumped text. */
-static int dump_piece(const char *text, size_t size, void *arg)
-{
-    struct buf *out = arg;
-
-    buf_add(out, text, size);
-    return buf_ok(out) ? 0 : -1;
-}
-
-void jx_dump(const json_t *value, struct buf *out)
-{
-    if (json_dump_callback(value, dump_piece, out, DUMP_FLAGS) != 0) {
-        out->failed = true;
-    }
-}
-
-char *jx_text(const json_t *value)
-{
-    char *text = json_dumps(value, DUMP_FLAGS);
-
-    CHECK(text != NULL);
-    return text;
 }
 
 const char *jx_str(const json_t *obj, const char *key)

@@ -405,21 +405,34 @@ static void emit_suppressed(enum log_level level, const char *event, unsigned lo
     emit(level, event, fields);
 }
 
-/* Decides whether a line may go out, and writes the counts that are due before it. */
-static bool admit(enum log_level level, const char *event)
+/* Writes the counts of every event whose second is over. */
+static __attribute__((noinline)) void sweep(int64_t now)
 {
     struct report reports[WINDOWS];
-    unsigned long held_back = 0;
 
     pthread_mutex_lock(&windows_lock);
-    int64_t now = clock_mono_ms();
     size_t count = sweep_locked(now, reports);
-    bool good = admit_locked(level, event, now, &held_back);
     pthread_mutex_unlock(&windows_lock);
-
     for (size_t i = 0; i < count; i++) {
         emit_suppressed(reports[i].level, reports[i].event, reports[i].suppressed);
     }
+}
+
+/* Decides whether a line may go out, and writes the counts that are due before it. */
+static bool admit(enum log_level level, const char *event)
+{
+    unsigned long held_back = 0;
+    int64_t now = clock_mono_ms();
+
+    pthread_mutex_lock(&windows_lock);
+    bool due = swept_ms == 0 || now - swept_ms >= WINDOW_MS;
+    pthread_mutex_unlock(&windows_lock);
+    if (due) {
+        sweep(now);
+    }
+    pthread_mutex_lock(&windows_lock);
+    bool good = admit_locked(level, event, now, &held_back);
+    pthread_mutex_unlock(&windows_lock);
     if (held_back > 0) {
         emit_suppressed(level, event, held_back);
     }
@@ -437,21 +450,15 @@ static void emit_repaired(enum log_level level, const char *event, const char *f
     buf_fini(&fixed);
 }
 
-void log_line(enum log_level level, const char *event, const char *fmt, ...)
+/* Composes and writes a line that may go out. Apart, so that the many that may not cost no room on the stack.
+ */
+static __attribute__((noinline, format(printf, 3, 0))) void compose(enum log_level level, const char *event,
+                                                                    const char *fmt, va_list args)
 {
     char fields[FIELDS_MAX];
-    va_list args;
-    int saved = errno;
-
-    CHECK((size_t)level < LEVELS);
-    if ((int)level < atomic_load_explicit(&level_now, memory_order_relaxed) || !admit(level, event)) {
-        errno = saved;
-        return;
-    }
-    va_start(args, fmt);
     int wanted = vsnprintf(fields, sizeof fields, fmt, args);
-    va_end(args);
     size_t len = wanted > 0 ? (size_t)wanted : 0;
+
     if (len >= sizeof fields) {
         len = utf8_prefix(fields, sizeof fields - 1, sizeof fields - 2);
     }
@@ -460,6 +467,19 @@ void log_line(enum log_level level, const char *event, const char *fmt, ...)
         emit(level, event, fields);
     } else {
         emit_repaired(level, event, fields, len);
+    }
+}
+
+void log_line(enum log_level level, const char *event, const char *fmt, ...)
+{
+    va_list args;
+    int saved = errno;
+
+    CHECK((size_t)level < LEVELS);
+    if ((int)level >= atomic_load_explicit(&level_now, memory_order_relaxed) && admit(level, event)) {
+        va_start(args, fmt);
+        compose(level, event, fmt, args);
+        va_end(args);
     }
     errno = saved;
 }

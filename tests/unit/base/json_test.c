@@ -263,6 +263,32 @@ static void setters_build(void **state)
     arena_free(a);
 }
 
+/* The writer is ours for speed alone: its text is jansson's. */
+static void the_text_is_janssons(void **state)
+{
+    static const char *const texts[] = {
+        "{}",
+        "[]",
+        "[[],{}]",
+        "{\"a\":{\"b\":[1,2,{\"c\":null}]},\"d\":[true,false]}",
+        "\"\"",
+        "[0,-1,9223372036854775807,-9223372036854775808]",
+        "[1.5,-0.1,1e300,19.99,0.0,1e-7]",
+        "\"\\u0001\\u001f\\u007f \\\" \\\\ \\/ \\b\\f\\n\\r\\t caf\xc3\xa9 \\ud83d\\ude00\"",
+        "{\"\\n\\\"\":\"\"}"};
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        json_t *value = NULL;
+        assert_int_equal(jx_parse_lenient(texts[i], strlen(texts[i]), &value), ERR_OK);
+        char *ours = jx_text(value);
+        char *theirs = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+        assert_string_equal(ours, theirs);
+        free(ours);
+        free(theirs);
+        json_decref(value);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +300,7 @@ int main(void)
         cmocka_unit_test(getters_fall_back),
         cmocka_unit_test(pointers_lead_there),
         cmocka_unit_test(setters_build),
+        cmocka_unit_test(the_text_is_janssons),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
