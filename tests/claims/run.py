@@ -1,6 +1,6 @@
 """Runs the claims and prints a table: id, result, what was measured or noted. `python3 -m tests.claims.run [PAGE-NN...]`
 
-A claim without a test is a failure. Results: pass, FAIL, note (nothing to test: the text says why).
+The requests that the pages show stand below the claims. A claim without a test is a failure. Results: pass, FAIL, note (nothing to test: the text says why).
 """
 import concurrent.futures
 import importlib
@@ -12,7 +12,8 @@ import unittest
 
 from tests.claims.case import PAGES, Claim
 
-MODULES = ("test_convoai_waiting", "test_convoai", "test_convoai_limits", "test_nexvio", "test_rovixal", "test_rovixal_parts", "test_vivi", "test_vivollo")
+MODULES = ("test_convoai_waiting", "test_convoai", "test_convoai_limits", "test_nexvio", "test_rovixal", "test_rovixal_parts", "test_vivi", "test_vivollo",
+           "test_examples")
 AT_ONCE = 3  # modules, each with a daemon of its own
 NAME = re.compile(r"test_([A-Z]+)_(\d\d)_")
 
@@ -81,7 +82,8 @@ def main():
         for rows, faults in pool.map(lambda module: run(module, names), MODULES):
             found.update(rows)
             outside += faults
-    every = [f"{page}-{number:02d}" for page, count in PAGES.items() for number in range(1, count + 1)]
+    others = sorted(name for name in found if name.split("-")[0] not in PAGES)
+    every = [f"{page}-{number:02d}" for page, count in PAGES.items() for number in range(1, count + 1)] + others
     rows = {claim: found.get(claim, ("FAIL", "no test", 0)) for claim in every if not names or claim in found}
     print(f"{'claim':10} {'result':6} {'took':>7}  remark")
     for claim, (result, remark, took) in rows.items():
