@@ -28,5 +28,5 @@ class Readme(unittest.TestCase):
         done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=ROOT, env={**env, "HOME": home},
                               timeout=1500)
         self.assertEqual(done.returncode, 0, done.stdout[-3000:] + done.stderr[-3000:])
-        for said in ("32 euros", "gluten-free", "three years", "webhook_path", "handoff.triggered"):
+        for said in ("32 euros", "gluten-free", "three years", "webhook_path", "handoff.triggered", "Which size", "led_", "slots"):
             self.assertIn(said, done.stdout)
