@@ -3,15 +3,17 @@
 #define CHASQUI_KB_RANK_INT_H
 
 #include "kb/rank.h"
+#include "kb/stopwords.h"
 
 #define KB_PRIOR_CHUNKS 60.0 /* chunks imagined beside the real ones, see score.c */
-#define KB_MATCHES_MAX  9    /* a word itself, its forms, its near words */
+#define KB_MATCHES_MAX  16   /* a word itself, its forms, its synonyms, its near words */
 
 /* A word of the vocabulary that a word of the question may stand for. */
 struct kb_match {
     const char *text; /* inside one of the indexes */
     uint32_t hash;
     uint16_t len;
+    bool same;    /* a synonym */
     float factor; /* what it counts, the word itself being 1 */
     float change; /* letters changed by all letters where the word is only a near one, else 0 */
 };
@@ -19,7 +21,8 @@ struct kb_match {
 /* A word of the question. */
 struct kb_term {
     double idf; /* of a word nobody wrote: the largest there is */
-    bool unknown, stop;
+    bool unknown;
+    enum kb_stop stop;
     bool spaceless; /* of a script without spaces: a run of words or a part of one */
     size_t match_count;
     struct kb_match matches[KB_MATCHES_MAX];
@@ -40,7 +43,7 @@ struct kb_ranker {
 
     struct kb_bag bag; /* the text being scored */
     struct kb_term *terms;
-    bool *stops; /* of each term */
+    enum kb_stop *stops; /* of each term */
     size_t term_room;
     unsigned languages; /* of the question, as stopwords.h has them */
 

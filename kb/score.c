@@ -7,6 +7,7 @@
 #include "kb/rank_int.h"
 #include "kb/spell.h"
 #include "kb/stopwords.h"
+#include "kb/synonyms.h"
 #include "kb/text.h"
 #include "queue/base/codec.h"
 
@@ -16,18 +17,21 @@
 #define FACTOR_NEAR 0.8 /* weight of a replacement at distance 1 */
 #define FACTOR_FAR  0.5 /* at distance 2 */
 #define FACTOR_FORM 0.5 /* of another form beside the word itself; times how alike they are */
+#define FACTOR_SAME 0.6 /* of another word for the same thing */
 #define PRIOR_STOP  0.5 /* share of the imagined chunks (KB_PRIOR_CHUNKS) that hold a stop word */
+#define PRIOR_SELF  1.0 /* and a name for the business itself */
 #define QUERY_GRAMS 4096
 #define QUERY_BYTES 2048 /* of a text are scored; the rest of a longer one is not looked at */
 #define GUESSED_MAX 16   /* unknown words of a question that are corrected */
 
 /* Inverse document frequency, never negative, as if the collections had KB_PRIOR_CHUNKS chunks more, of which
- * a stop word is in PRIOR_STOP and any other word in none: in a handful of chunks counting alone says little.
+ * a stop word is in a share and any other word in none: in a handful of chunks counting alone says little.
  */
-static double idf_of(const struct kb_ranker *r, uint64_t live, bool stop)
+static double idf_of(const struct kb_ranker *r, uint64_t live, enum kb_stop stop)
 {
-    double all = (double)r->live + KB_PRIOR_CHUNKS,
-           with = (double)live + (stop ? PRIOR_STOP * KB_PRIOR_CHUNKS : 0);
+    static const double priors[] = {
+        [KB_STOP_NONE] = 0, [KB_STOP_WORD] = PRIOR_STOP, [KB_STOP_SELF] = PRIOR_SELF};
+    double all = (double)r->live + KB_PRIOR_CHUNKS, with = (double)live + priors[stop] * KB_PRIOR_CHUNKS;
 
     return log(1.0 + (all - with + 0.5) / (with + 0.5));
 }
@@ -85,7 +89,7 @@ static bool match_add(struct kb_term *term, const char *text, size_t len, uint32
         return false;
     }
     term->matches[term->match_count++] =
-        (struct kb_match){text, hash, (uint16_t)len, (float)factor, (float)change};
+        (struct kb_match){text, hash, (uint16_t)len, false, (float)factor, (float)change};
     return true;
 }
 
@@ -127,6 +131,21 @@ static void merged_score(struct kb_ranker *r, struct kb_term *term, double weigh
     r->touched_count = 0;
 }
 
+/* Notes the synonyms of a word of the matter that the collections have. */
+static void synonyms_add(const struct kb_ranker *r, const struct kb_bag_word *w, struct kb_term *term)
+{
+    struct kb_synonym others[KB_SYNONYMS_MAX];
+    size_t count =
+        term->stop ? 0 : kb_synonyms(kb_bag_text(&r->bag, w), w->len, w->hash, r->languages, others);
+
+    for (size_t i = 0; i < count; i++) {
+        if (word_live(r, others[i].text, others[i].len, others[i].hash) > 0) {
+            bool added = match_add(term, others[i].text, others[i].len, others[i].hash, FACTOR_SAME, 0);
+            term->matches[term->match_count - 1].same |= added;
+        }
+    }
+}
+
 /* Scores a word that is in the vocabulary. */
 static void known_score(struct kb_ranker *r, const struct kb_bag_word *w, struct kb_term *term)
 {
@@ -138,6 +157,7 @@ static void known_score(struct kb_ranker *r, const struct kb_bag_word *w, struct
     for (size_t i = 0; i < count; i++) {
         match_add(term, forms[i].text, forms[i].len, forms[i].hash, FACTOR_FORM * forms[i].likeness, 0);
     }
+    synonyms_add(r, w, term);
     if (term->match_count > 1) {
         merged_score(r, term, w->count * term->idf);
     } else {
@@ -158,6 +178,7 @@ static double unknown_score(struct kb_ranker *r, const struct kb_bag_word *w, st
     for (size_t i = 0; i < count; i++) {
         match_add(term, forms[i].text, forms[i].len, forms[i].hash, forms[i].likeness, 0);
     }
+    synonyms_add(r, w, term);
     count = kb_spell(r->indexes, r->index_count, text, w->len, guesses);
     for (size_t i = 0; i < count; i++) {
         double factor = guesses[i].distance == 1 ? FACTOR_NEAR : FACTOR_FAR;
@@ -224,7 +245,7 @@ static void words_score(struct kb_ranker *r)
 /* A gram of the question; stop: only its stop words have it. */
 struct asked_gram {
     uint64_t key;
-    bool stop;
+    enum kb_stop stop;
 };
 
 /* By key, those of other words before those of stop words. */
@@ -232,7 +253,7 @@ static int gram_order(const void *a, const void *b)
 {
     const struct asked_gram *x = a, *y = b;
 
-    return x->key != y->key ? (x->key > y->key) - (x->key < y->key) : x->stop - y->stop;
+    return x->key != y->key ? (x->key > y->key) - (x->key < y->key) : (int)x->stop - (int)y->stop;
 }
 
 /* Scores one gram of the question. */
@@ -257,18 +278,33 @@ static void gram_score(struct kb_ranker *r, const struct asked_gram *gram)
     }
 }
 
-/* Scores the grams of every word of the bag, each once however often the question has it. */
+/* Adds the grams of a word to those asked for, if there is room. */
+static size_t grams_ask(struct asked_gram *grams, size_t count, const char *word, size_t len,
+                        enum kb_stop stop)
+{
+    uint64_t keys[KB_WORD_GRAMS];
+    size_t more = count + KB_WORD_GRAMS <= QUERY_GRAMS ? kb_word_grams(word, len, keys) : 0;
+
+    for (size_t k = 0; k < more; k++) {
+        grams[count++] = (struct asked_gram){keys[k], stop};
+    }
+    return count;
+}
+
+/* Scores the grams of every word of the bag and of its synonyms, each once however often the question has it.
+ */
 static void grams_score(struct kb_ranker *r)
 {
     struct asked_gram grams[QUERY_GRAMS];
-    uint64_t keys[KB_WORD_GRAMS];
     size_t count = 0;
 
-    for (size_t i = 0; i < r->bag.count && count + KB_WORD_GRAMS <= QUERY_GRAMS; i++) {
+    for (size_t i = 0; i < r->bag.count; i++) {
         const struct kb_bag_word *w = &r->bag.words[i];
-        size_t more = kb_word_grams(kb_bag_text(&r->bag, w), w->len, keys);
-        for (size_t k = 0; k < more; k++) {
-            grams[count++] = (struct asked_gram){keys[k], r->stops[i]};
+        const struct kb_term *term = &r->terms[i];
+        count = grams_ask(grams, count, kb_bag_text(&r->bag, w), w->len, r->stops[i]);
+        for (size_t k = 0; k < term->match_count; k++) {
+            const struct kb_match *m = &term->matches[k];
+            count = m->same ? grams_ask(grams, count, m->text, m->len, KB_STOP_NONE) : count;
         }
     }
     if (count > 1) {

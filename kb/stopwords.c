@@ -155,21 +155,44 @@ static const char *const ROWS[LANGUAGES] = {
     KB_STOPWORDS(X)
 #undef X
 };
+/* What customers call the business they write to, beside the stop words of their language. */
+static const char *const SELVES[LANGUAGES] = {
+    [LANGUAGE_ENGLISH] = "shop store business company",
+    [LANGUAGE_SPANISH] = "tienda negocio empresa",
+    [LANGUAGE_PORTUGUESE] = "loja negócio empresa",
+    [LANGUAGE_FRENCH] = "magasin boutique entreprise",
+    [LANGUAGE_GERMAN] = "laden geschäft firma",
+    [LANGUAGE_ITALIAN] = "negozio azienda",
+    [LANGUAGE_DUTCH] = "winkel bedrijf zaak",
+    [LANGUAGE_SWEDISH] = "butik butiken företaget",
+    [LANGUAGE_POLISH] = "sklep sklepu sklepie firma",
+    [LANGUAGE_ROMANIAN] = "magazin magazinul firma",
+    [LANGUAGE_TURKISH] = "mağaza mağazanız dükkan dükkanınız işletme işletmeniz",
+    [LANGUAGE_RUSSIAN] = "магазин магазина магазине компания",
+    [LANGUAGE_INDONESIAN] = "toko",
+    [LANGUAGE_ARABIC] = "متجر المتجر متجركم محل المحل",
+    [LANGUAGE_HINDI] = "दुकान",
+    [LANGUAGE_CHINESE] = "商店 店铺",
+};
 
 static struct {
     struct kb_bag bag;
     unsigned *languages; /* of each word of the bag, a bit each */
+    unsigned *selves;    /* the languages in which it is a name for the business */
 } table;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* Notes that the bag's words are of a language. */
-static void table_take(const struct kb_bag *words, unsigned language)
+/* Notes that the words are of a language; self: as names for the business. */
+static void table_take(struct kb_bag *words, const char *row, unsigned language, bool self)
 {
+    kb_bag_reset(words);
+    kb_bag_add(words, row, strlen(row), 1);
     for (size_t i = 0; i < words->count; i++) {
         const struct kb_bag_word *w = &words->words[i];
         kb_bag_add_word(&table.bag, kb_bag_text(words, w), w->len, 1);
         uint32_t at = kb_bag_find(&table.bag, kb_bag_text(words, w), w->len, w->hash);
         table.languages[at - 1] |= 1u << language;
+        table.selves[at - 1] |= self ? 1u << language : 0;
     }
 }
 
@@ -182,13 +205,13 @@ static void table_fill(void)
     kb_bag_init(&words);
     size_t most = 0;
     for (unsigned i = 0; i < LANGUAGES; i++) {
-        most += strlen(ROWS[i]);
+        most += strlen(ROWS[i]) + (SELVES[i] != NULL ? strlen(SELVES[i]) : 0);
     }
     table.languages = xcalloc(most, sizeof *table.languages);
+    table.selves = xcalloc(most, sizeof *table.selves);
     for (unsigned i = 0; i < LANGUAGES; i++) {
-        kb_bag_reset(&words);
-        kb_bag_add(&words, ROWS[i], strlen(ROWS[i]), 1);
-        table_take(&words, i);
+        table_take(&words, ROWS[i], i, false);
+        table_take(&words, SELVES[i] != NULL ? SELVES[i] : "", i, true);
     }
     kb_bag_fini(&words);
 }
@@ -207,7 +230,7 @@ bool kb_stopword_in(unsigned languages, const char *word, size_t len, uint32_t h
     return (languages_of(word, len, hash) & languages) != 0;
 }
 
-unsigned kb_stopwords(const struct kb_bag *bag, bool *flags)
+unsigned kb_stopwords(const struct kb_bag *bag, enum kb_stop *flags)
 {
     unsigned hits[LANGUAGES] = {0}, most = 0, taken = 0;
 
@@ -225,24 +248,38 @@ unsigned kb_stopwords(const struct kb_bag *bag, bool *flags)
     }
     for (size_t i = 0; i < bag->count; i++) {
         const struct kb_bag_word *w = &bag->words[i];
-        flags[i] = (languages_of(kb_bag_text(bag, w), w->len, w->hash) & taken) != 0;
+        uint32_t at = kb_bag_find(&table.bag, kb_bag_text(bag, w), w->len, w->hash);
+        bool stop = at > 0 && (table.languages[at - 1] & taken) != 0;
+        bool self = stop && (table.selves[at - 1] & taken) != 0;
+        flags[i] = self ? KB_STOP_SELF : stop ? KB_STOP_WORD : KB_STOP_NONE;
     }
     return taken;
 }
 
+/* The languages' codes as everywhere. */
+static const char *const CODES[LANGUAGES] = {
+    [LANGUAGE_ENGLISH] = "en",    [LANGUAGE_SPANISH] = "es", [LANGUAGE_PORTUGUESE] = "pt",
+    [LANGUAGE_FRENCH] = "fr",     [LANGUAGE_GERMAN] = "de",  [LANGUAGE_ITALIAN] = "it",
+    [LANGUAGE_DUTCH] = "nl",      [LANGUAGE_SWEDISH] = "sv", [LANGUAGE_POLISH] = "pl",
+    [LANGUAGE_ROMANIAN] = "ro",   [LANGUAGE_TURKISH] = "tr", [LANGUAGE_RUSSIAN] = "ru",
+    [LANGUAGE_INDONESIAN] = "id", [LANGUAGE_ARABIC] = "ar",  [LANGUAGE_HINDI] = "hi",
+    [LANGUAGE_CHINESE] = "zh",    [LANGUAGE_JAPANESE] = "ja"};
+
+bool kb_stopwords_taken(unsigned languages, const char *code)
+{
+    for (unsigned k = 0; k < LANGUAGES; k++) {
+        if (strcmp(CODES[k], code) == 0) {
+            return (languages >> k & 1u) != 0;
+        }
+    }
+    return false;
+}
+
 const char *kb_stopwords_code(unsigned languages)
 {
-    static const char *const codes[LANGUAGES] = {
-        [LANGUAGE_ENGLISH] = "en",    [LANGUAGE_SPANISH] = "es", [LANGUAGE_PORTUGUESE] = "pt",
-        [LANGUAGE_FRENCH] = "fr",     [LANGUAGE_GERMAN] = "de",  [LANGUAGE_ITALIAN] = "it",
-        [LANGUAGE_DUTCH] = "nl",      [LANGUAGE_SWEDISH] = "sv", [LANGUAGE_POLISH] = "pl",
-        [LANGUAGE_ROMANIAN] = "ro",   [LANGUAGE_TURKISH] = "tr", [LANGUAGE_RUSSIAN] = "ru",
-        [LANGUAGE_INDONESIAN] = "id", [LANGUAGE_ARABIC] = "ar",  [LANGUAGE_HINDI] = "hi",
-        [LANGUAGE_CHINESE] = "zh",    [LANGUAGE_JAPANESE] = "ja"};
-
     for (unsigned k = 0; k < LANGUAGES; k++) {
         if (languages >> k & 1u) {
-            return codes[k];
+            return CODES[k];
         }
     }
     return NULL;

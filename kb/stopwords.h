@@ -10,11 +10,18 @@
 
 #include "kb/words.h"
 
+enum kb_stop {
+    KB_STOP_NONE, /* a word of the matter */
+    KB_STOP_WORD,
+    KB_STOP_SELF, /* what customers call the business ("the shop"): all of its knowledge is about that */
+};
 /* Sets flags[i] for word i of the bag (flags: bag->count of them). Returns the languages taken, a bit each.
  */
-unsigned kb_stopwords(const struct kb_bag *bag, bool *flags);
+unsigned kb_stopwords(const struct kb_bag *bag, enum kb_stop *flags);
 /* True if the folded word is one in any of these languages. */
 bool kb_stopword_in(unsigned languages, const char *word, size_t len, uint32_t hash);
+/* True if the language of this code is among them. */
+bool kb_stopwords_taken(unsigned languages, const char *code);
 /* The code ("en") of the first of these languages, NULL if there is none. */
 const char *kb_stopwords_code(unsigned languages);
 

@@ -23,7 +23,7 @@ static const struct gate {
     size_t documents, queries, outside;
     double p1, served, outside_recall, wrong;
 } GATES[] = {
-    {"en", 10, 32, 14, 0.93, 0.80, 1.00, 0.00},
+    {"en", 10, 32, 14, 0.96, 0.87, 1.00, 0.00},
     {"es", 6, 14, 6, 1.00, 0.75, 1.00, 0.00},
     {"de", 6, 14, 6, 1.00, 0.90, 1.00, 0.00},
 };
@@ -165,7 +165,7 @@ static void test_stopwords(void **state)
     for (size_t i = 0; i < sizeof MATTERS / sizeof *MATTERS; i++) {
         struct kb_bag bag;
         struct buf left, want;
-        bool flags[16];
+        enum kb_stop flags[16];
         kb_bag_init(&bag);
         buf_init(&left, 1024);
         buf_init(&want, 1024);
