@@ -58,6 +58,9 @@ static bool drop(struct sweep *s, const char *part, const char *id, uint64_t rev
     }
     changes_expect(s->cs, s->kind, part, id, rev);
     changes_delete(s->cs, s->kind, part, id);
+    if (s->kind == KIND_CONVERSATION) {
+        changes_delete(s->cs, KIND_INSIGHT, part, id);
+    }
     s->deleted++;
     return true;
 }

@@ -46,6 +46,7 @@ KIND(KIND_FEEDBACK,     40, "feedback",     "fbk",  false)
 KIND(KIND_ROLLUP,       41, "rollup",       "",     false) /* id: a quarter of an hour, "2026-11-21T03:15" */
 KIND(KIND_INSIGHT,      42, "insight",      "",     false) /* id: the conversation's; what analytics know of it */
 KIND(KIND_GAP,          43, "gap",          "gap",  false) /* a question that the knowledge did not answer */
+KIND(KIND_INTEGRATION,  46, "integration",  "int",  false)
 KIND(KIND_SEGMENT,      44, "segment",      "seg",  false) /* an account's own segment of conversations */
 #endif
 
@@ -80,4 +81,5 @@ INDEX(INDEX_APPOINTMENT_STARTS,   26, KIND_APPOINTMENT,  "by_start",        "age
 INDEX(INDEX_APPOINTMENT_CONTACT,  27, KIND_APPOINTMENT,  "by_contact",      "contact_id", "", "",                  false)
 INDEX(INDEX_FLOW_AGENT,           28, KIND_FLOW,         "by_agent",        "agent_id", "", "",                    true)
 INDEX(INDEX_PAGE_DOCUMENT,        29, KIND_PAGE,         "by_document",     "document_id", "", "",                 true)
+INDEX(INDEX_GAP_CONVERSATION,     30, KIND_GAP,          "by_conversation", "conversation_id", "", "",             false)
 #endif

@@ -193,6 +193,24 @@ static bool delete_messages(struct call *c, const char *id)
     return !more;
 }
 
+/* Adds what analytics keep of a conversation: its questions without an answer, and what they know of it. */
+static void delete_insight(struct call *c, const char *id)
+{
+    struct page_query query = {.kind = KIND_GAP,
+                               .part = c->part,
+                               .index = INDEX_GAP_CONVERSATION,
+                               .match = {id},
+                               .limit = DELETE_READ};
+    struct store_page page;
+    if (snapshot_page(c->snap, &query, &page) == ERR_OK) {
+        for (size_t i = 0; i < page.count; i++) {
+            changes_delete(call_changes(c), KIND_GAP, c->part, page.rows[i].id);
+        }
+        store_page_free(&page);
+    }
+    changes_delete(call_changes(c), KIND_INSIGHT, c->part, id);
+}
+
 void conversations_delete(struct call *c)
 {
     uint64_t rev;
@@ -201,6 +219,7 @@ void conversations_delete(struct call *c)
     if (conversation != NULL && delete_messages(c, id)) {
         changes_expect(call_changes(c), KIND_CONVERSATION, c->part, id, rev);
         changes_delete(call_changes(c), KIND_CONVERSATION, c->part, id);
+        delete_insight(c, id);
         call_audit(c, "conversation.deleted", id);
         call_commit(c, 204, NULL);
     }

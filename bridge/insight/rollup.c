@@ -24,7 +24,7 @@
 #include "queue/base/log.h"
 #include "queue/base/option.h"
 
-#define BATCH    500 /* records of one pass */
+#define BATCH    200 /* records of one pass */
 #define EVERY_MS 15000
 
 struct collecting {

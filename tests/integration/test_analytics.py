@@ -211,6 +211,15 @@ class Questions(AnalyticsCase):
         self.assertEqual([(gap["status"], gap["document_id"]) for gap in gaps], [("resolved", document["id"])])
         self.assertEqual(self.read("analytics/knowledge-gaps", status="open")["results"], [])
 
+    def test_a_deleted_conversation_leaves_no_question_behind(self):
+        gone = self.says(phone(45), "Do you repair leather shoes?")
+        self.says(phone(46), "Do you repair leather shoes?")
+        self.rolled_up()
+        self.daemon.ok(self.daemon.delete(f"/api/v1/conversations/{gone['id']}/"), 204)
+        gaps = self.read("analytics/knowledge-gaps")["results"]
+        self.assertEqual([gap["count"] for gap in gaps], [1])
+        self.assertEqual(sum(self.breakdown("channel").values()), 1)
+
     def test_erasure_takes_questions_along_and_leaves_the_figures(self):
         self.says(phone(51), "Do you repair leather shoes?")
         self.rolled_up()

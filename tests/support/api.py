@@ -102,6 +102,7 @@ class Shop:
         uploaded = self.daemon.call("POST", "/api/v1/files/?name=a.txt", self.canary.encode(), key=self.key,
                                     headers={"Content-Type": "text/plain"})
         self.ids["file"] = self.daemon.ok(uploaded, 201)["files"][0]["id"]
+        self.ids["segment"] = self.make("/api/v1/insights/segments/", {"name": self.canary, "rules": {"language": "en"}}, 201)["id"]
         channel = self.daemon.whatsapp(self.graph.url, phone_number_id=self.graph.phone_number_id, key=self.key, agent=made["id"])
         self.ids["channel"] = channel["id"]
         self.ids["webhook"] = self.make(base + "/webhooks/", {"url": self.app.url, "events": ["*"], "description": self.canary}, 201)["id"]
