@@ -50,7 +50,7 @@ class IsolationCase(unittest.TestCase):
                      f"{base}/knowledge/{shop.ids['document']}/", f"{base}/webhooks/{shop.ids['webhook']}/",
                      f"{base}/channels/{shop.ids['channel']}/", base + "/"):
             cls.daemon.ok(cls.daemon.delete(path), 204)
-        prefixes = {"contact": "con", "file": "fil", "hook": "hok", "quarantine": "qua", "letter": "dlq"}
+        prefixes = {"contact": "con", "file": "fil", "hook": "hok", "quarantine": "qua", "letter": "dlq", "segment": "seg"}
         return {**shop.ids, **{name: f"{prefix}_{NOWHERE}" for name, prefix in prefixes.items()}}
 
     def cell(self, label, answer, statuses):
