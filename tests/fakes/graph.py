@@ -18,6 +18,7 @@ import http.server
 import itertools
 import json
 import re
+import sys
 import threading
 import time
 
@@ -73,6 +74,10 @@ class FakeGraph:
         self.media_host = None      # another host that media addresses name
         self.media_faults = []      # what the next downloads get: HTTP statuses, "other" (other bytes), Holds
         self.media_sums = True      # metadata of media names their sum
+        self.media_life = 300.0     # seconds for which an address of a file works, as Meta's do for five minutes
+        self.addresses = {}         # what addresses of files carry -> until when they work
+        self.token = None           # the only access token that is taken; None: any
+        self.versions = range(19, 40)  # of the Graph API that are served
         self.receipts = []          # marks of reading, in order of arrival: (message id, typing)
         self.probes = 0             # questions about the number
         self.healthy = True         # what such a question is told
@@ -183,8 +188,8 @@ class FakeGraph:
         if re.fullmatch(r"/v\d+\.\d/" + self.phone_number_id, path):
             self.probes += 1
             return self._answer(handler, *((200, {"id": self.phone_number_id}) if self.healthy else self._error(190)))
-        if not handler.headers.get("Authorization", "").startswith("Bearer "):
-            return self._answer(handler, *self._error(190, "no bearer token"))
+        if not self._knows(handler.headers):
+            return self._answer(handler, *self._error(190, "no bearer token, or a wrong one"))
         if path.endswith(f"/{self.business_account_id}/message_templates"):
             return self._template_page(handler)
         media_id = path.rpartition("/")[2]
@@ -192,13 +197,17 @@ class FakeGraph:
             return self._answer(handler, *self._error(100, f"path {path}"))
         data, kind = self.media[media_id]
         if path.startswith("/download/"):
+            if self.addresses.get(handler.path.partition("?")[2], 0) < time.monotonic():
+                return self._answer(handler, 404, {"error": {"message": "URL signature expired"}})
             fault = self.media_faults.pop(0) if self.media_faults else None
             if isinstance(fault, int):
                 return self._answer(handler, fault, {})
             if hasattr(fault, "wait"):
                 fault.wait()
             return self._bytes(handler, data[::-1] if fault == "other" else data, kind)
-        about = {"messaging_product": "whatsapp", "url": f"{self.media_host or self.url}/download/{media_id}", "mime_type": kind,
+        ticket = f"ext={next(self.ids)}"
+        self.addresses[ticket] = time.monotonic() + self.media_life
+        about = {"messaging_product": "whatsapp", "url": f"{self.media_host or self.url}/download/{media_id}?{ticket}", "mime_type": kind,
                  "file_size": str(len(data)), "id": media_id}
         if self.media_sums:
             about["sha256"] = hashlib.sha256(data).hexdigest()
@@ -264,16 +273,24 @@ class FakeGraph:
 
     def _check(self, call):
         """What Meta would refuse in the call itself, as (code, details)."""
-        if not re.fullmatch(r"/v\d+\.\d/" + self.phone_number_id + "/messages", call.path):
+        match = re.fullmatch(r"/v(\d+)\.\d/" + self.phone_number_id + "/messages", call.path)
+        if not match:
             return (100, f"path {call.path}")
-        if not call.headers.get("Authorization", "").startswith("Bearer "):
-            return (190, "no bearer token")
+        if int(match.group(1)) not in self.versions:
+            return (2635, "a version of the API that is no longer served")
+        if not self._knows(call.headers):
+            return (190, "no bearer token, or a wrong one")
         body = call.body or {}
         if body.get("messaging_product") != "whatsapp":
             return (100, "messaging_product")
         if body.get("type") == "text" and not 1 <= len(body.get("text", {}).get("body", "")) <= 4096:
             return (100, "text.body")
         return None
+
+    def _knows(self, headers):
+        """True if the call carries an access token that is taken."""
+        said = headers.get("Authorization", "")
+        return said.startswith("Bearer ") if self.token is None else said == "Bearer " + self.token
 
     def _limit(self, call):
         """The platform's two rate limits, as (code, details)."""
@@ -397,3 +414,23 @@ class FakeGraph:
     def status(self, call, name, **fields):
         """A status of a send; returns the hook's answer."""
         return self.post(self.envelope({"statuses": [self.status_item(call, name, **fields)]}))
+
+
+def main():
+    """A platform to play against by hand: prints its address, takes sends, reads lines "PHONE TEXT" and posts them to the hook."""
+    hook = sys.argv[1] if len(sys.argv) > 1 else None
+    with FakeGraph() as graph:
+        graph.auto_status = ("sent", "delivered", "read")
+        if hook:
+            graph.attach(hook)
+        print(f"graph_url {graph.url}, app_secret {graph.app_secret}, phone_number_id {graph.phone_number_id}", flush=True)
+        for line in sys.stdin:
+            sender, _, text = line.strip().partition(" ")
+            if text and hook:
+                print("posted:", graph.says(sender, text).status, flush=True)
+            for call in graph.sends:
+                print(f"-> {call.to}: {call.text}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

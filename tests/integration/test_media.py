@@ -34,6 +34,17 @@ class In(WithApp):
         self.assertEqual(self.daemon.get(file["url"], key=False).status, 401)
         self.assertEqual(self.daemon.get(file["url"], key=self.daemon.test).status, 404)
 
+    def test_an_address_that_has_expired_is_asked_for_anew_with_the_token(self):
+        self.graph.token = "EAAtoken"
+        self.graph.media_life = -1  # too late already
+        self.graph.sends_media(CUSTOMER, PNG, "image/png")
+        file = self.file_of("image")
+        wait_for(lambda: len(self.graph.addresses) >= 1, "the first address")
+        self.graph.media_life = 300
+        self.app.wait("media.ready", 1, 30)
+        self.assertGreaterEqual(len(self.graph.addresses), 2)
+        self.assertEqual(self.daemon.get(file["url"]).body, PNG)
+
     def test_a_type_that_lies_is_served_as_plain_bytes(self):
         self.graph.sends_media(CUSTOMER, HTML, "image/jpeg", what="document", filename="../../x/me\"nu.html")
         self.app.wait("media.ready", 1, 30)
