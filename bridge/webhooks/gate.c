@@ -26,6 +26,7 @@
 #define OPEN_MOST_MS  (15 * 60 * 1000)
 #define LINE_MOST_MS  30000
 #define STEP_LEAST_US 500
+#define QUICK_MS      250 /* mean time of an attempt below which a place is free soon */
 #define FORGET_MS     (3600 * 1000)
 #define SWEEP_EVERY   4096
 
@@ -172,14 +173,21 @@ static int64_t rate_wait(const struct gate *gate, struct door *door)
     return 0;
 }
 
-int64_t gate_enter(struct gate *gate, const char *endpoint)
+/* True if a place will be free in a moment. */
+static bool is_quick(const struct door *door)
+{
+    return door->breaker == BREAKER_CLOSED && !door->unwell && door->took_ms <= QUICK_MS;
+}
+
+/* 0 and a place, or how long to wait. may_wait: GATE_SOON is an answer. */
+static int64_t enter(struct gate *gate, const char *endpoint, bool may_wait)
 {
     int64_t now = clock_mono_ms();
-    pthread_mutex_lock(&gate->lock);
     struct door *door = door_get(gate, endpoint, now);
     int64_t wait = breaker_wait(door, now);
     if (wait == 0 && !has_place(gate, door)) {
-        wait = line_up(door, door->took_ms * 1000 / (2 * door->limit), 1);
+        bool soon = may_wait && door->in_flight >= door->limit && is_quick(door);
+        wait = soon ? GATE_SOON : line_up(door, door->took_ms * 1000 / (2 * door->limit), 1);
     }
     if (wait == 0) {
         wait = rate_wait(gate, door);
@@ -188,6 +196,21 @@ int64_t gate_enter(struct gate *gate, const char *endpoint)
         door->in_flight++;
         gate->in_flight++;
     }
+    return wait;
+}
+
+int64_t gate_enter(struct gate *gate, const char *endpoint)
+{
+    pthread_mutex_lock(&gate->lock);
+    int64_t wait = enter(gate, endpoint, false);
+    pthread_mutex_unlock(&gate->lock);
+    return wait;
+}
+
+int64_t gate_try(struct gate *gate, const char *endpoint)
+{
+    pthread_mutex_lock(&gate->lock);
+    int64_t wait = enter(gate, endpoint, true);
     pthread_mutex_unlock(&gate->lock);
     return wait;
 }

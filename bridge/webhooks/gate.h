@@ -33,6 +33,10 @@ struct gate *gate_new(unsigned most, unsigned rate);
 void gate_free(struct gate *gate);
 /* 0: go, and gate_leave must follow. Else the milliseconds to wait before asking again. */
 int64_t gate_enter(struct gate *gate, const char *endpoint);
+/* As gate_enter, but GATE_SOON, and no place in the line, if nothing is wrong but that all places of an
+ * endpoint are taken that answers quickly: who can wait for one of them to end may do so and ask again. */
+#define GATE_SOON (-1)
+int64_t gate_try(struct gate *gate, const char *endpoint);
 void gate_leave(struct gate *gate, const char *endpoint, enum gate_result result, int64_t took_ms);
 /* Somebody says that the endpoint is well again: the breaker closes. */
 void gate_reset(struct gate *gate, const char *endpoint);

@@ -201,7 +201,7 @@ static const char *header_or_empty(const struct transfer *t, const char *name)
 /* Frees what a transfer owns. */
 static void transfer_free(struct transfer *t)
 {
-    curl_easy_cleanup(t->easy);
+    httpc_pool_spare(t->client->pools, t->pool_name, t->trusted, t->easy);
     httpc_parts_free(&t->parts);
     buf_fini(&t->answer_headers);
     buf_fini(&t->answer_body);
@@ -490,8 +490,7 @@ uint64_t httpc_send(struct httpc *client, const struct httpc_request *request, h
     t->arg = arg;
     buf_init(&t->answer_headers, HEADERS_MAX);
     buf_init(&t->answer_body, t->max_answer);
-    t->easy = curl_easy_init();
-    CHECK(t->easy != NULL);
+    t->easy = httpc_pool_handle(client->pools, t->pool_name, t->trusted);
     set_hooks(t, request);
     fault = httpc_parts_set(&t->parts, t->easy, request);
     if (fault != NULL) {

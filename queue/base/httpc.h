@@ -55,6 +55,7 @@ struct httpc_request {
     int silence_ms;              /* longest gap between bytes of the answer, 0: none */
     int total_ms;                /* 0: 15,000 */
     size_t max_answer;           /* bytes of body, 0: 1 MiB */
+    bool http2;                  /* HTTP/2 where TLS negotiation offers it; else HTTP/1.1 */
     bool trusted;                /* skip netguard */
     const char *unix_socket;     /* connect to this socket file instead of the URL's host; NULL: no */
     const char *pool;            /* connections are shared only inside one pool name (an account); NULL: shared */

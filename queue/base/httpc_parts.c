@@ -144,11 +144,13 @@ static const char *set_method(struct httpc_parts *parts, CURL *easy, const struc
     return NULL;
 }
 
-/* The options that are the same for every transfer. */
-static void set_rules(CURL *easy)
+/* The options that are the same for every transfer but for the version. */
+static void set_rules(CURL *easy, const struct httpc_request *request)
 {
+    long version = request->http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1;
+
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
@@ -167,7 +169,7 @@ const char *httpc_parts_set(struct httpc_parts *parts, CURL *easy, const struct 
     const char *fault;
 
     *parts = (struct httpc_parts){0};
-    set_rules(easy);
+    set_rules(easy, request);
     fault = set_url(parts, easy, request->url);
     fault = fault != NULL ? fault : set_method(parts, easy, request);
     return fault != NULL ? fault : set_headers(parts, easy, request);

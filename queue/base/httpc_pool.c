@@ -14,9 +14,11 @@
 #include "queue/base/httpc_pool.h"
 #include "queue/base/loop.h"
 
-#define KEEP_MS     60000 /* how long a pool without transfers keeps its connections */
-#define KEEP_POOLS  512   /* with more pools than this an idle one goes at once */
-#define CONNECTIONS 32L   /* idle connections kept in one pool */
+#define KEEP_MS    60000 /* how long a pool without transfers keeps its connections */
+#define KEEP_POOLS 512   /* with more pools than this an idle one goes at once */
+#define CONNECTIONS \
+    256L          /* idle connections kept in one pool: as many as may be in flight, or they die young */
+#define SPARES 64 /* handles kept in one pool for the next transfers */
 
 struct watch {
     struct event event;
@@ -34,6 +36,8 @@ struct httpc_pool {
     struct watch *watches;
     size_t users;
     struct loop_timer *idle;
+    CURL *spares[SPARES];
+    size_t spare_count;
 };
 
 struct httpc_pools {
@@ -56,6 +60,9 @@ static void pool_free(struct httpc_pool *pool)
     CHECK(pool->users == 0);
     HASH_DEL(pool->all->table, pool);
     loop_cancel(pool->idle);
+    while (pool->spare_count > 0) {
+        curl_easy_cleanup(pool->spares[--pool->spare_count]);
+    }
     curl_multi_cleanup(pool->multi);
     event_del(&pool->timer);
     while (pool->watches != NULL) {
@@ -193,18 +200,29 @@ static struct httpc_pool *pool_new(struct httpc_pools *all, char *key)
     return pool;
 }
 
-/* The pool of a name, made if it is not there. */
-static struct httpc_pool *pool_of(struct httpc_pools *pools, const char *name, bool trusted)
+/* What a pool is found under. The caller frees. */
+static char *key_of(const char *name, bool trusted)
 {
-    char *key = xasprintf("%c%s%s", trusted ? 't' : 'u', name != NULL ? ":" : "", name != NULL ? name : "");
+    return xasprintf("%c%s%s", trusted ? 't' : 'u', name != NULL ? ":" : "", name != NULL ? name : "");
+}
+
+/* The pool of a name; NULL if it is not there. */
+static struct httpc_pool *pool_find(struct httpc_pools *pools, const char *name, bool trusted)
+{
+    char *key = key_of(name, trusted);
     struct httpc_pool *pool;
 
     HASH_FIND_STR(pools->table, key, pool);
-    if (pool == NULL) {
-        return pool_new(pools, key);
-    }
     free(key);
     return pool;
+}
+
+/* The pool of a name, made if it is not there. */
+static struct httpc_pool *pool_of(struct httpc_pools *pools, const char *name, bool trusted)
+{
+    struct httpc_pool *pool = pool_find(pools, name, trusted);
+
+    return pool != NULL ? pool : pool_new(pools, key_of(name, trusted));
 }
 
 /* Makes an empty set of pools. */
@@ -224,6 +242,33 @@ void httpc_pools_free(struct httpc_pools *pools)
         pool_free(pools->table);
     }
     free(pools);
+}
+
+/* A handle with nothing set. */
+CURL *httpc_pool_handle(struct httpc_pools *pools, const char *name, bool trusted)
+{
+    struct httpc_pool *pool = pool_find(pools, name, trusted);
+    CURL *easy;
+
+    if (pool != NULL && pool->spare_count > 0) {
+        return pool->spares[--pool->spare_count];
+    }
+    easy = curl_easy_init();
+    CHECK(easy != NULL);
+    return easy;
+}
+
+/* Keeps a handle for the pool's next transfer, or frees it. */
+void httpc_pool_spare(struct httpc_pools *pools, const char *name, bool trusted, CURL *easy)
+{
+    struct httpc_pool *pool = pool_find(pools, name, trusted);
+
+    if (pool == NULL || pool->spare_count == SPARES) {
+        curl_easy_cleanup(easy);
+        return;
+    }
+    curl_easy_reset(easy);
+    pool->spares[pool->spare_count++] = easy;
 }
 
 /* Starts a transfer; libcurl begins with it at the loop's next turn. */
