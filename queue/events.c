@@ -15,7 +15,7 @@
 #include "queue/events.h"
 #include "queue/jobs.h"
 
-#define SPREAD        24
+#define SPREAD        64
 #define ENDPOINT_PAGE 100
 #define BODY_MAX      (256u << 10)
 #define TEXT_KEPT     2048 /* texts longer than this go first when a body is too large */
