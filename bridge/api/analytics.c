@@ -108,8 +108,7 @@ void analytics_conversations(struct call *c)
         return;
     }
     struct report *r = report_new(c, LIMIT_DEFAULT);
-    if (r != NULL) {
-        report_divide(r, week ? 7 : 1, false);
+    if (r != NULL && report_divide(r, week ? 7 : 1, false)) {
         report_start(r, &spec);
     }
 }

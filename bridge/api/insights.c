@@ -333,8 +333,7 @@ void insights_trends(struct call *c)
         call_fail(c, API_BAD_FIELD, "metric", "There is no such metric.");
     } else {
         struct report *r = report_new(c, LIMIT_DEFAULT);
-        if (r != NULL) {
-            report_divide(r, week ? 7 : 1, compare != NULL);
+        if (r != NULL && report_divide(r, week ? 7 : 1, compare != NULL)) {
             report_start(r, &spec);
         }
     }

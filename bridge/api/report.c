@@ -126,23 +126,32 @@ struct report *report_new(struct call *c, size_t limit_default)
     return r;
 }
 
-void report_divide(struct report *r, int days, bool before)
+/* Puts as many buckets in front as there are, and tells how many there are then. */
+static size_t divide_before(struct report *r, size_t count, int days)
 {
-    size_t most = 2 * (REPORT_DAYS_MOST + 2), first = 0, count = 0;
-    int64_t at = r->from_ms;
-
-    r->buckets = xcalloc(most, sizeof *r->buckets);
-    for (; at < r->to_ms && count < most / 2; at = day_begin(r->zone, at, days)) {
-        r->buckets[count++].from_ms = at;
-    }
-    if (before) {
-        memmove(r->buckets + count, r->buckets, count * sizeof *r->buckets);
-        first = count;
-        count *= 2;
-    }
-    for (size_t i = first; i-- > 0;) {
+    memmove(r->buckets + count, r->buckets, count * sizeof *r->buckets);
+    for (size_t i = count; i-- > 0;) {
         r->buckets[i].from_ms = day_begin(r->zone, r->buckets[i + 1].from_ms, -days);
     }
+    return 2 * count;
+}
+
+bool report_divide(struct report *r, int days, bool before)
+{
+    size_t count = 0;
+    int64_t at = r->from_ms;
+
+    r->buckets = xcalloc(2 * REPORT_BUCKETS_MOST, sizeof *r->buckets);
+    for (; at < r->to_ms && count < REPORT_BUCKETS_MOST; at = day_begin(r->zone, at, days)) {
+        r->buckets[count++].from_ms = at;
+    }
+    if (at < r->to_ms) {
+        call_fail(r->c, API_BAD_FIELD, "start_date",
+                  "At most %d rows are shown; take a shorter time or weeks.", REPORT_BUCKETS_MOST);
+        report_free(r);
+        return false;
+    }
+    count = before ? divide_before(r, count, days) : count;
     for (size_t i = 0; i < count; i++) {
         struct zone_time local;
         zone_local(r->zone, r->buckets[i].from_ms, &local);
@@ -151,6 +160,7 @@ void report_divide(struct report *r, int days, bool before)
     }
     r->bucket_count = count;
     r->from_ms = r->buckets[0].from_ms;
+    return true;
 }
 
 struct report_bucket *report_bucket_at(struct report *r, int64_t at_ms)

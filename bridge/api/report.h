@@ -14,7 +14,8 @@
 #include "bridge/insight/fold.h"
 #include "bridge/insight/segment.h"
 
-#define REPORT_DAYS_MOST 400
+#define REPORT_DAYS_MOST    3660 /* of one report */
+#define REPORT_BUCKETS_MOST 400
 
 struct report;
 struct report_walk {
@@ -58,8 +59,9 @@ struct report {
 
 /* Reads start_date, end_date (default: the last 30 days), agent_id and limit. NULL: the call has ended. */
 struct report *report_new(struct call *c, size_t limit_default);
-/* Buckets of so many days; before: as many again in front of them (the range grows). */
-void report_divide(struct report *r, int days, bool before);
+/* Buckets of so many days; before: as many again in front of them (the range grows). False: they would be
+ * more than REPORT_BUCKETS_MOST; the report is gone and the call has ended. */
+bool report_divide(struct report *r, int days, bool before);
 /* Takes the report and ends the call later. */
 void report_start(struct report *r, const struct report_spec *spec);
 /* {"from", "until", "time_zone", "complete"}; new reference. */

@@ -40,10 +40,10 @@ struct terms *terms_of(const char *text)
 
     kb_bag_init(&bag);
     kb_bag_add(&bag, text, text_size(text), 1);
-    bool *grammar = xcalloc(bag.count + 1, sizeof *grammar);
+    enum kb_stop *grammar = xcalloc(bag.count + 1, sizeof *grammar);
     kb_stopwords(&bag, grammar);
     for (size_t i = 0; i < bag.count && terms->count < WORDS_MOST; i++) {
-        if (!grammar[i]) {
+        if (grammar[i] == KB_STOP_NONE) {
             struct term *term = &terms->words[terms->count++];
             term->hash = bag.words[i].hash;
             term->len = kb_word_cps(kb_bag_text(&bag, &bag.words[i]), bag.words[i].len, term->cps);
@@ -152,7 +152,7 @@ const char *terms_language(const char *text)
     }
     kb_bag_init(&bag);
     kb_bag_add(&bag, text, len, 1);
-    bool *grammar = xcalloc(bag.count + 1, sizeof *grammar);
+    enum kb_stop *grammar = xcalloc(bag.count + 1, sizeof *grammar);
     language = kb_stopwords_code(kb_stopwords(&bag, grammar));
     free(grammar);
     kb_bag_fini(&bag);

@@ -173,9 +173,12 @@ class Dates(AnalyticsCase):
         weeks = self.read("analytics/conversations", interval="week", start_date=day(-13), end_date=today)["rows"]
         self.assertEqual([row["conversations"] for row in weeks], [0, 1])
         for query, field in (("start_date=yesterday", "start_date"), ("start_date=2026-02-02&end_date=2026-02-01", "start_date"),
-                             ("start_date=2020-01-01", "start_date"), ("limit=0", "limit"), ("limit=101", "limit")):
+                             ("start_date=1990-01-01", "start_date"), ("limit=0", "limit"), ("limit=101", "limit")):
             answer = self.daemon.get(f"/api/v1/analytics/dashboard/?{query}")
             self.assertEqual((answer.status, answer.json["error"]["field"]), (400, field), answer)
+        self.assertEqual(self.dashboard(start_date="2020-01-01")["totals"]["messages_in"], 1)
+        answer = self.daemon.get("/api/v1/analytics/conversations/?start_date=2020-01-01")
+        self.assertEqual((answer.status, answer.json["error"]["field"]), (400, "start_date"), "too many rows")
         answer = self.daemon.patch("/api/v1/me/", {"time_zone": "Mars/Olympus"})
         self.assertEqual((answer.status, answer.json["error"]["field"]), (400, "time_zone"))
 
