@@ -24,7 +24,7 @@ static bool is_type(const json_t *row, const char *type)
 /* Words of one utterance. */
 struct utterance {
     struct kb_bag bag;
-    bool *stop;
+    enum kb_stop *stop;
     size_t matter;
 };
 
