@@ -5,7 +5,8 @@
  * id, means doubt: we crashed in between, or no answer came. Nobody can ask the platform what became of the
  * call; but every status it sends carries our id and lifts the message out of "queued" (status.c). A message
  * in doubt therefore looks every DOUBT_LOOK_MS whether that has happened, and after the grace time is sent
- * once more, which may happen DOUBTS_MAX times before it fails as OUTCOME_UNKNOWN.
+ * once more, until OPT_DOUBTS attempts have ended so and it fails as OUTCOME_UNKNOWN. With one attempt it is
+ * held: a status that comes later still lifts it.
  *
  * The steps: look (is it still to be sent, may it be?) -> mark (durable) -> call -> settle (the outcome into
  * the record). Look and settle read afresh and start over on ERR_CONFLICT: a status may have moved the
@@ -27,7 +28,6 @@
 #include "queue/base/log.h"
 #include "queue/base/option.h"
 
-#define DOUBTS_MAX     3
 #define AGE_MAX_MS     86400000 /* a message that nothing else expires is given up after a day */
 #define PAUSED_WAIT_MS 15000    /* how often a message looks whether its channel goes on */
 #define DOUBT_LOOK_MS  500      /* how often a message in doubt looks whether a status has settled it */
@@ -315,7 +315,7 @@ static void decide(struct outbox *o, struct snapshot *snap)
         postpone(o, wait < DOUBT_LOOK_MS ? wait : DOUBT_LOOK_MS);
         return;
     }
-    if (jx_int(attempt, "started_at", 0) > 0 && jx_int(attempt, "doubts", 0) + 1 >= DOUBTS_MAX) {
+    if (jx_int(attempt, "started_at", 0) > 0 && jx_int(attempt, "doubts", 0) + 1 >= option_int(OPT_DOUBTS)) {
         verdict = (struct verdict){"OUTCOME_UNKNOWN", "the platform never told whether it took the message"};
     }
     if (verdict.code != NULL) {

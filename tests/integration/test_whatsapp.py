@@ -108,6 +108,21 @@ class TheWholeWay(WhatsAppCase):
         self.assertEqual(len(self.graph.sends), 1)
 
 
+class Held(WhatsAppCase):
+    options = {"send_doubt_grace": "1s", "send_doubts": 1}
+
+    def test_in_doubt_a_message_is_held_where_the_account_wants_that(self):
+        self.graph.drop_next()
+        self.graph.says(CUSTOMER, "When does the shop open?")
+        reply = lambda: next((m for m in self.messages() if m["direction"] == "out"), {})
+        failed = wait_for(lambda: self.daemon.conversations() and reply().get("status") == "failed" and reply(), "the end of the wait")
+        self.assertEqual(failed["error"]["code"], "OUTCOME_UNKNOWN")
+        wait_for(self.daemon.idle, "the queue to empty")
+        self.assertEqual(len(self.graph.calls), 1, "sent again although held")
+        self.assertEqual(self.graph.status(self.graph.sends[0], "delivered").status, 200)
+        wait_for(lambda: reply()["status"] == "delivered", "the late status to tell")
+
+
 class Failures(WhatsAppCase):
     options = {"send_doubt_grace": "2s"}
 
