@@ -82,7 +82,7 @@ static void fuse(const struct kb_ranker *r, float *sums)
     float grams = r->gram_max > 0 ? 1.0f / r->gram_max : 0;
 
     for (size_t i = 0; i < r->slots; i++) {
-        sums[i] = r->words[i].score * words + r->grams[i].score * grams;
+        sums[i] = r->words[i] * words + r->grams[i] * grams;
     }
 }
 
@@ -271,15 +271,15 @@ static void signals_margins(const struct kb_ranker *r, const struct kb_ranking *
         if (others++ == 0) {
             signals[KB_SIGNAL_MARGIN] = margin(top->score, out->hits[i].score);
         }
-        words = r->words[other].score > words ? r->words[other].score : words;
-        grams = r->grams[other].score > grams ? r->grams[other].score : grams;
+        words = r->words[other] > words ? r->words[other] : words;
+        grams = r->grams[other] > grams ? r->grams[other] : grams;
         crowd += out->hits[i].score / 4;
     }
     if (others == 0) {
         signals[KB_SIGNAL_MARGIN] = 1;
     }
-    signals[KB_SIGNAL_MARGIN_WORDS] = margin(r->words[at].score, words);
-    signals[KB_SIGNAL_MARGIN_GRAMS] = margin(r->grams[at].score, grams);
+    signals[KB_SIGNAL_MARGIN_WORDS] = margin(r->words[at], words);
+    signals[KB_SIGNAL_MARGIN_GRAMS] = margin(r->grams[at], grams);
     signals[KB_SIGNAL_CROWD] = margin(top->score, crowd);
 }
 
@@ -289,14 +289,14 @@ static void signals_fill(const struct kb_ranker *r, struct kb_ranking *out)
     double *s = out->signals;
     size_t at = offset_of(r, &out->hits[0]);
 
-    s[KB_SIGNAL_WORD_SHARE] = r->word_attainable > 0 ? r->words[at].score / r->word_attainable : 0;
-    s[KB_SIGNAL_GRAM_SHARE] = r->gram_attainable > 0 ? r->grams[at].score / r->gram_attainable : 0;
+    s[KB_SIGNAL_WORD_SHARE] = r->word_attainable > 0 ? r->words[at] / r->word_attainable : 0;
+    s[KB_SIGNAL_GRAM_SHARE] = r->gram_attainable > 0 ? r->grams[at] / r->gram_attainable : 0;
     double unit = log(1.0 + ((double)r->live + KB_PRIOR_CHUNKS + 0.5) /
                                 0.5); /* what a word of one chunk tells in so many */
-    s[KB_SIGNAL_WORD_SCORE] = log(1.0 + r->words[at].score / unit);
-    s[KB_SIGNAL_GRAM_SCORE] = log(1.0 + r->grams[at].score / unit);
-    s[KB_SIGNAL_AGREEMENT] = (r->word_max > 0 ? r->words[at].score / r->word_max : 0) +
-                             (r->gram_max > 0 ? r->grams[at].score / r->gram_max : 0);
+    s[KB_SIGNAL_WORD_SCORE] = log(1.0 + r->words[at] / unit);
+    s[KB_SIGNAL_GRAM_SCORE] = log(1.0 + r->grams[at] / unit);
+    s[KB_SIGNAL_AGREEMENT] = (r->word_max > 0 ? r->words[at] / r->word_max : 0) +
+                             (r->gram_max > 0 ? r->grams[at] / r->gram_max : 0);
     s[KB_SIGNAL_SMALLNESS] = SMALL / (SMALL + (double)r->live);
     signals_words(r, &out->hits[0], s);
     signals_margins(r, out, s);

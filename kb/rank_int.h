@@ -28,10 +28,9 @@ struct kb_term {
     struct kb_match matches[KB_MATCHES_MAX];
 };
 
-/* A chunk's score beside what its length does to it: one line of the processor's cache for each posting. */
-struct kb_cell {
-    float score;
-    float norm; /* k1 * (1 - b + b * length / mean) */
+/* What a chunk's length does to a count: norm = flat + slope * length = k1 * (1 - b + b * length / mean). */
+struct kb_norm {
+    float flat, slope;
 };
 
 struct kb_ranker {
@@ -47,7 +46,8 @@ struct kb_ranker {
     size_t term_room;
     unsigned languages; /* of the question, as stopwords.h has them */
 
-    struct kb_cell *words, *grams; /* by slot, index after index */
+    struct kb_norm word_norm, gram_norm;
+    float *words, *grams; /* scores by slot, index after index */
     float *sums, *previous;
     float *counts;     /* of one word with its forms, all zero in between */
     uint32_t *touched; /* slots where it is not */

@@ -37,15 +37,15 @@ static double idf_of(const struct kb_ranker *r, uint64_t live, enum kb_stop stop
 }
 
 /* Adds weight * saturated count to the score of every slot in the list. */
-static void postings_score(struct kb_cell *cells, const struct kb_postings *p, double weight, double k1)
+static void postings_score(float *scores, const float *lens, struct kb_norm norm, const struct kb_postings *p,
+                           float gain)
 {
     const uint32_t *at = kb_postings_at(p);
-    float gain = (float)(weight * (k1 + 1.0));
 
     for (uint32_t i = 0; i < p->count; i++) {
-        struct kb_cell *cell = &cells[at[i] >> 8];
+        uint32_t slot = at[i] >> 8;
         float count = (float)(int)(at[i] & 255u);
-        cell->score += gain * count / (count + cell->norm);
+        scores[slot] += gain * count / (count + (norm.flat + norm.slope * lens[slot]));
     }
 }
 
@@ -64,15 +64,16 @@ static uint64_t word_live(const struct kb_ranker *r, const char *word, size_t le
 /* Scores one word of the vocabulary in every index. */
 static void word_score(struct kb_ranker *r, const char *word, size_t len, uint32_t hash, double weight)
 {
-    struct kb_cell *cells = r->words;
+    float *scores = r->words, gain = (float)(weight * (K1_WORDS + 1.0));
 
     for (size_t i = 0; i < r->index_count; i++) {
         const struct kb_index *index = r->indexes[i];
         uint32_t position = kb_index_word(index, word, len, hash);
         if (position != 0) {
-            postings_score(cells, &index->words[position - 1].postings, weight, K1_WORDS);
+            postings_score(scores, index->word_lens, r->word_norm, &index->words[position - 1].postings,
+                           gain);
         }
-        cells += index->slot_count;
+        scores += index->slot_count;
     }
 }
 
@@ -114,6 +115,17 @@ static void match_count(struct kb_ranker *r, const struct kb_match *m)
     }
 }
 
+/* The length of a slot counted over all indexes. */
+static float word_len(const struct kb_ranker *r, size_t slot)
+{
+    size_t i = 0;
+
+    for (; slot >= r->indexes[i]->slot_count; i++) {
+        slot -= r->indexes[i]->slot_count;
+    }
+    return r->indexes[i]->word_lens[slot];
+}
+
 /* Scores a word with its forms as if they were one word. */
 static void merged_score(struct kb_ranker *r, struct kb_term *term, double weight)
 {
@@ -123,10 +135,11 @@ static void merged_score(struct kb_ranker *r, struct kb_term *term, double weigh
         match_count(r, &term->matches[i]);
     }
     for (size_t i = 0; i < r->touched_count; i++) {
-        struct kb_cell *cell = &r->words[r->touched[i]];
-        float count = r->counts[r->touched[i]];
-        cell->score += gain * count / (count + cell->norm);
-        r->counts[r->touched[i]] = 0;
+        uint32_t slot = r->touched[i];
+        float count = r->counts[slot];
+        r->words[slot] +=
+            gain * count / (count + (r->word_norm.flat + r->word_norm.slope * word_len(r, slot)));
+        r->counts[slot] = 0;
     }
     r->touched_count = 0;
 }
@@ -260,7 +273,7 @@ static int gram_order(const void *a, const void *b)
 static void gram_score(struct kb_ranker *r, const struct asked_gram *gram)
 {
     uint64_t live = 0;
-    struct kb_cell *cells = r->grams;
+    float *scores = r->grams;
 
     for (size_t i = 0; i < r->index_count; i++) {
         uint32_t position = kb_index_gram(r->indexes[i], gram->key);
@@ -268,13 +281,15 @@ static void gram_score(struct kb_ranker *r, const struct asked_gram *gram)
     }
     double weight = idf_of(r, live, gram->stop);
     r->gram_attainable += weight * (K1_GRAMS + 1.0);
+    float gain = (float)(weight * (K1_GRAMS + 1.0));
     for (size_t i = 0; i < r->index_count && live > 0; i++) {
         const struct kb_index *index = r->indexes[i];
         uint32_t position = kb_index_gram(index, gram->key);
         if (position != 0) {
-            postings_score(cells, &index->grams[position - 1].postings, weight, K1_GRAMS);
+            postings_score(scores, index->gram_lens, r->gram_norm, &index->grams[position - 1].postings,
+                           gain);
         }
-        cells += index->slot_count;
+        scores += index->slot_count;
     }
 }
 
@@ -318,43 +333,52 @@ static void grams_score(struct kb_ranker *r)
     }
 }
 
-/* Sets the cells of every slot to nothing, with the norm of its length. */
-static void cells_clear(const struct kb_ranker *r, struct kb_cell *cells, bool grams)
+/* What length does to counts where the mean length is this. */
+static struct kb_norm norm_of(double k1, double mean)
 {
-    double k1 = grams ? K1_GRAMS : K1_WORDS, mean = grams ? r->gram_mean : r->word_mean;
-    float flat = (float)(k1 * (1.0 - B)), slope = (float)(k1 * B / (mean > 0 ? mean : 1.0));
+    return (struct kb_norm){(float)(k1 * (1.0 - B)), (float)(k1 * B / (mean > 0 ? mean : 1.0))};
+}
 
-    for (size_t i = 0; i < r->index_count; i++) {
-        const struct kb_index *index = r->indexes[i];
-        const float *lens = grams ? index->gram_lens : index->word_lens;
-        for (size_t slot = 0; slot < index->slot_count; slot++) {
-            cells[slot] = (struct kb_cell){0, flat + slope * lens[slot]};
-        }
-        cells += index->slot_count;
+/* The largest of so many scores, none of which is negative: then their bits are in the order of the numbers,
+ * and the compiler can compare several at once. */
+static float max_bits(const float *scores, size_t count)
+{
+    uint32_t max = 0;
+    float out;
+
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &scores[i], sizeof bits);
+        max = bits > max ? bits : max;
     }
+    memcpy(&out, &max, sizeof out);
+    return out;
 }
 
 /* The largest score of a living slot. */
-static float max_of(const struct kb_ranker *r, const struct kb_cell *cells)
+static float max_of(const struct kb_ranker *r, const float *scores)
 {
     float max = 0;
 
     for (size_t i = 0; i < r->index_count; i++) {
         const struct kb_index *index = r->indexes[i];
-        for (size_t slot = 0; slot < index->slot_count; slot++) {
-            if (cells[slot].score > max && !kb_index_dead(index, slot)) {
-                max = cells[slot].score;
-            }
+        bool whole = index->live == index->slot_count;
+        float most = whole ? max_bits(scores, index->slot_count) : 0;
+        for (size_t slot = 0; !whole && slot < index->slot_count; slot++) {
+            most = scores[slot] > most && !kb_index_dead(index, slot) ? scores[slot] : most;
         }
-        cells += index->slot_count;
+        max = most > max ? most : max;
+        scores += index->slot_count;
     }
     return max;
 }
 
 void kb_score(struct kb_ranker *r, const char *text)
 {
-    cells_clear(r, r->words, false);
-    cells_clear(r, r->grams, true);
+    memset(r->words, 0, r->slots * sizeof *r->words);
+    memset(r->grams, 0, r->slots * sizeof *r->grams);
+    r->word_norm = norm_of(K1_WORDS, r->word_mean);
+    r->gram_norm = norm_of(K1_GRAMS, r->gram_mean);
     kb_bag_reset(&r->bag);
     kb_bag_add(&r->bag, text, utf8_prefix(text, strlen(text), QUERY_BYTES), 1);
     words_score(r);
