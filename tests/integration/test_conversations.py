@@ -3,6 +3,7 @@ import csv
 import io
 import json
 import os
+import threading
 import unittest
 
 from tests.support.daemon import Daemon, http, wait_for
@@ -261,3 +262,28 @@ class Erasure(unittest.TestCase):
     def erased(daemon, contact, key):
         answer = daemon.get(f"/api/v1/contacts/{contact}/erasure/", key=key)
         return answer.json if answer.json.get("status") == "erased" else None
+
+    def test_an_erasure_that_is_killed_goes_on_after_the_start(self):
+        with Daemon() as daemon:
+            key = daemon.test
+            for text in [f"{self.CANARY} {i}" for i in range(40)]:
+                daemon.ok(daemon.post("/api/v1/sandbox/inbound/", {"from": "+" + self.PHONE, "text": text}, key=key), 202)
+            wait_for(daemon.idle, "the queues to empty")
+            contact = daemon.get("/api/v1/contacts/?identity=%2B" + self.PHONE, key=key).json["results"][0]["id"]
+            asked = threading.Thread(target=lambda: self.ask(daemon.url, contact, key))
+            asked.start()
+            wait_for(lambda: daemon.get(f"/api/v1/contacts/{contact}/erasure/", key=key).json["status"] != "kept", "the beginning")
+            daemon.kill()
+            asked.join(30)
+            daemon.start()
+            wait_for(lambda: self.erased(daemon, contact, key), "the erasure")
+            left = json.dumps([daemon.get("/api/v1/" + path, key=key).json for path in
+                               ("conversations/", "events/?page_size=100", "sandbox/messages/?page_size=100", "conversations/export/")])
+            self.assertNotIn(self.CANARY, left)
+
+    @staticmethod
+    def ask(url, contact, key):
+        try:
+            http("DELETE", f"{url}/api/v1/contacts/{contact}/", headers={"Authorization": "Bearer " + key}, timeout=20)
+        except OSError:
+            pass  # the daemon was killed
