@@ -5,16 +5,42 @@
 #include <string.h>
 
 #include "bridge/cli/client.h"
+#include "queue/base/clock.h"
 #include "queue/base/crypto.h"
 
-/* What a step may know: {agent} {conversation} {number}. */
+#define SHOP \
+    "chasqui trigger"      /* the agent that leads and appointments are made with, and the names it lists */
+#define SHOP_AHEAD 3603000 /* an appointment this far ahead is reminded of in a few seconds */
+
+/* What a step may know: {agent} {conversation} {number} {made} {start}. */
 struct scene {
     struct cli *cli;
     char *agent, *conversation;
-    char number[24];
+    char *made; /* id of what the last step made */
+    char number[24], start[CLOCK_TEXT_SIZE];
 };
 
-enum step { END, WRITES, WRITES_FAILING, TALK, TAG, CLOSE, HANDOFF, JOIN, ANSWER, RESOLVE, RATE, TEACH };
+enum step {
+    END,
+    WRITES,
+    WRITES_FAILING,
+    SHOWS,
+    TALK,
+    TAG,
+    CLOSE,
+    HANDOFF,
+    JOIN,
+    ANSWER,
+    RESOLVE,
+    RATE,
+    TEACH,
+    OPEN_SHOP,
+    SET_UP,
+    LEAD,
+    GOOD_LEAD,
+    BOOK,
+    CANCEL,
+};
 
 static const struct {
     const char *method, *path, *body;
@@ -23,6 +49,12 @@ static const struct {
                 "{\"from\":\"{number}\",\"text\":\"Hello\",\"agent_id\":\"{agent}\"}"},
     [WRITES_FAILING] = {"POST", "/api/v1/sandbox/inbound/",
                         "{\"from\":\"+15550100001\",\"text\":\"Hello\",\"agent_id\":\"{agent}\"}"},
+    [SHOWS] =
+        {"POST", "/api/v1/sandbox/inbound/",
+         "{\"from\":\"{number}\",\"agent_id\":\"{agent}\",\"type\":\"image\",\"image\":{\"mime_type\":"
+         "\"image/png\","
+         "\"data\":\"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5E"
+         "rkJggg==\"}}"},
     [TALK] = {"POST", "/api/v1/agents/{agent}/invoke/", "{\"message\":\"Hello\"}"},
     [TAG] = {"PATCH", "/api/v1/conversations/{conversation}/",
              "{\"metadata\":{\"triggered_as\":\"{number}\"}}"},
@@ -34,6 +66,27 @@ static const struct {
     [RATE] = {"POST", "/api/v1/conversations/{conversation}/feedback/", "{\"rating\":\"up\"}"},
     [TEACH] = {"POST", "/api/v1/agents/{agent}/knowledge/",
                "{\"title\":\"Triggered {number}\",\"content\":\"A document made by chasqui trigger.\"}"},
+    [OPEN_SHOP] = {"POST", "/api/v1/agents/", "{\"name\":\"" SHOP "\"}"},
+    [SET_UP] =
+        {"PATCH", "/api/v1/agents/{agent}/settings/",
+         "{\"leads\":{\"enabled\":true,\"fields\":[{\"name\":\"email\",\"type\":\"email\",\"required\":true,"
+         "\"score\":30},{\"name\":\"budget\",\"type\":\"number\"}],\"qualify\":{\"required\":[\"email\"],"
+         "\"min_score\":50,\"rules\":[{\"field\":\"budget\",\"op\":\"gt\",\"value\":1000,\"score\":40}]}},"
+         "\"appointments\":{\"enabled\":true,\"time_zone\":\"Europe/"
+         "Madrid\",\"horizon_days\":30,\"services\":"
+         "[{\"id\":\"visit\",\"name\":\"Visit\",\"minutes\":30,\"resources\":[\"room\"]}],\"resources\":"
+         "[{\"id\":\"room\",\"capacity\":100}],\"reminders\":[{\"before_minutes\":60}]}}"},
+    [LEAD] =
+        {"POST", "/api/v1/leads/",
+         "{\"agent_id\":\"{agent}\",\"name\":\"Lena\",\"fields\":{\"email\":\"lena{number}@example.com\"}}"},
+    [GOOD_LEAD] =
+        {"POST", "/api/v1/leads/",
+         "{\"agent_id\":\"{agent}\",\"name\":\"Lena\",\"fields\":{\"email\":\"lena{number}@example.com\","
+         "\"budget\":2000}}"},
+    [BOOK] = {"POST", "/api/v1/appointments/",
+              "{\"agent_id\":\"{agent}\",\"service\":\"visit\",\"starts_at\":\"{start}\",\"name\":\"Lena\"}"},
+    [CANCEL] = {"PATCH", "/api/v1/appointments/{made}/",
+                "{\"status\":\"cancelled\",\"reason\":\"triggered\"}"},
 };
 
 static const struct trigger {
@@ -55,6 +108,12 @@ static const struct trigger {
     {"handoff.resolved", {TALK, HANDOFF, JOIN, RESOLVE}},
     {"feedback.received", {TALK, RATE}},
     {"knowledge.synced", {TEACH}},
+    {"media.ready", {SHOWS}},
+    {"lead.created", {SET_UP, LEAD}},
+    {"lead.qualified", {SET_UP, GOOD_LEAD}},
+    {"appointment.booked", {SET_UP, BOOK}},
+    {"appointment.cancelled", {SET_UP, BOOK, CANCEL}},
+    {"appointment.reminder", {SET_UP, BOOK}},
 };
 #define TRIGGERS (sizeof(triggers) / sizeof(triggers[0]))
 
@@ -63,8 +122,11 @@ static char *fill(const struct scene *scene, const char *text)
 {
     const struct {
         const char *name, *value;
-    } words[] = {
-        {"{agent}", scene->agent}, {"{conversation}", scene->conversation}, {"{number}", scene->number}};
+    } words[] = {{"{agent}", scene->agent},
+                 {"{conversation}", scene->conversation},
+                 {"{number}", scene->number},
+                 {"{made}", scene->made},
+                 {"{start}", scene->start}};
     struct buf out;
     buf_init(&out, 65536);
     while (*text != '\0') {
@@ -93,6 +155,10 @@ static enum cli_exit play(struct scene *scene, enum step step)
     if (code == EXIT_DONE && scene->conversation == NULL && jx_str(answer, "conversation_id") != NULL) {
         scene->conversation = xstrdup(jx_str(answer, "conversation_id"));
     }
+    if (code == EXIT_DONE && jx_str(answer, "id") != NULL) {
+        free(scene->made);
+        scene->made = xstrdup(jx_str(answer, "id"));
+    }
     if (code == EXIT_DONE) {
         fprintf(stderr, "%s %s\n", steps[step].method, path);
     }
@@ -101,6 +167,37 @@ static enum cli_exit play(struct scene *scene, enum step step)
     free(text);
     free(path);
     return code;
+}
+
+/* The shop among the account's agents, opened if it is not there: the settings of the account's own agents
+ * stay as they are. */
+static enum cli_exit find_shop(struct scene *scene)
+{
+    json_t *list = NULL, *row;
+    size_t i;
+    enum cli_exit code = client_call(scene->cli, "GET", "/api/v1/agents/?page_size=100", NULL, &list);
+    json_array_foreach (jx_arr(list, "results"), i, row) {
+        if (scene->agent == NULL && strcmp(jx_str_or(row, "name", ""), SHOP) == 0) {
+            scene->agent = xstrdup(jx_str_or(row, "id", ""));
+        }
+    }
+    json_decref(list);
+    if (code == EXIT_DONE && scene->agent == NULL) {
+        code = play(scene, OPEN_SHOP);
+        scene->agent = code == EXIT_DONE ? xstrdup(scene->made) : NULL;
+    }
+    return code;
+}
+
+/* Who plays: the shop where the agent's settings matter, unless an agent was named; that one's stay as they
+ * are. */
+static enum cli_exit find_agent(struct scene *scene, const struct trigger *trigger)
+{
+    bool named = scene->cli->flags[FLAG_AGENT] != NULL;
+    if (trigger->steps[0] == SET_UP && !named) {
+        return find_shop(scene);
+    }
+    return client_agent(scene->cli, &scene->agent);
 }
 
 /* All events that can be triggered, one in a line. */
@@ -138,11 +235,14 @@ enum cli_exit cli_trigger(struct cli *cli)
         return cli_fail(EXIT_USAGE, "trigger works in test mode only");
     }
     snprintf(scene.number, sizeof(scene.number), "+1415%07u", (unsigned)random_below(10000000));
-    enum cli_exit code = client_agent(cli, &scene.agent);
-    for (size_t i = 0; code == EXIT_DONE && trigger->steps[i] != END; i++) {
+    clock_rfc3339(clock_wall_ms() + SHOP_AHEAD, scene.start);
+    enum cli_exit code = find_agent(&scene, trigger);
+    size_t first = trigger->steps[0] == SET_UP && cli->flags[FLAG_AGENT] != NULL ? 1 : 0;
+    for (size_t i = first; code == EXIT_DONE && trigger->steps[i] != END; i++) {
         code = play(&scene, trigger->steps[i]);
     }
     free(scene.conversation);
+    free(scene.made);
     free(scene.agent);
     return code;
 }

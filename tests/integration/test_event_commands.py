@@ -13,7 +13,8 @@ from tests.support.receivers import Receiver, plain
 
 TRIGGERS = ("conversation.started", "conversation.updated", "conversation.ended", "message.received", "message.sent",
             "message.delivered", "message.read", "message.failed", "handoff.triggered", "agent.joined", "agent.message.sent",
-            "handoff.resolved", "feedback.received", "knowledge.synced")
+            "handoff.resolved", "feedback.received", "knowledge.synced", "media.ready", "lead.created", "lead.qualified",
+            "appointment.booked", "appointment.cancelled", "appointment.reminder")
 
 
 class CommandCase(unittest.TestCase):
