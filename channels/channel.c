@@ -122,7 +122,7 @@ enum err channel_secret(const char *part, const json_t *channel, const char *fie
         return ERR_NOTFOUND;
     }
     char *context = seal_context(part, channel);
-    enum err rc = unseal(context, value, out);
+    enum err rc = sealed_open(context, value, out);
     free(context);
     return rc;
 }

@@ -32,6 +32,10 @@ enum err contact_resolve_merging(struct changes *cs, struct snapshot *snap, cons
 enum err conversation_move(struct changes *cs, struct snapshot *snap, const char *part, const json_t *from,
                            const char *to, const char *except) MUST_CHECK;
 
+/* ---- sealed.c ---- */
+/* As unseal; thread: any. What is not long is opened once and then kept in memory. */
+enum err sealed_open(const char *context, const char *sealed, struct buf *out) MUST_CHECK;
+
 /* ---- hook.c ---- */
 /* A stored hook: its bytes live as long as the snapshot. *about: new reference to the line about the call. */
 enum err hook_get(struct snapshot *snap, const char *part, const char *id, json_t **about, const char **body,

@@ -54,6 +54,8 @@ struct op *changes_op(struct changes *cs, enum op_type type, unsigned code, cons
 void changes_fault(struct changes *cs, enum err rc);
 /* Serialises value behind head (its bytes come first) into the operation. */
 void changes_value(struct changes *cs, struct op *op, const struct buf *head, const json_t *value);
+/* The same with text that is JSON already, behind `blank` bytes of zero. */
+void changes_value_text(struct changes *cs, struct op *op, size_t blank, const char *text, size_t size);
 /* True if the set would write anything. */
 bool changes_writes(const struct changes *cs);
 

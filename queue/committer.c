@@ -71,6 +71,7 @@ static void answers_run(void *arg)
 
     while (s != NULL) {
         struct submission *next = s->next;
+        changes_free(s->cs);
         s->done(s->rc, s->rev, s->arg);
         free(s);
         s = next;
@@ -104,24 +105,19 @@ static void answer_loop(struct committer *c, size_t i)
     loop_post(loop, answers_run, first);
 }
 
-/* Frees the change-sets and hands every answer to its submitter. */
+/* Hands every answer to its submitter. A change-set is freed where it was made, if somebody waits there:
+ * memory that changes threads costs both of them a lock. */
 static void batch_answer(struct committer *c)
 {
     for (size_t i = 0; i < c->count; i++) {
         struct submission *s = c->batch[i];
-        if (s == NULL) {
-            continue;
-        }
-        changes_free(s->cs);
-        s->cs = NULL;
-    }
-    for (size_t i = 0; i < c->count; i++) {
-        struct submission *s = c->batch[i];
         if (s != NULL && s->waited) {
             c->batch[i] = NULL;
+            changes_free(s->cs);
             answer_waiter(c, s);
         } else if (s != NULL && s->done == NULL) {
             c->batch[i] = NULL;
+            changes_free(s->cs);
             free(s);
         } else if (s != NULL) {
             answer_loop(c, i);
@@ -438,10 +434,10 @@ void committer_submit(struct committer *c, struct loop *loop, struct changes *cs
     if (s == NULL) {
         return;
     }
-    changes_free(cs);
     if (done != NULL) {
         loop_post(loop, answers_run, s);
     } else {
+        changes_free(cs);
         free(s);
     }
 }

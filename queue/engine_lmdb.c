@@ -150,6 +150,7 @@ static enum err db_begin(void *self)
     CHECK(db->txn == NULL);
     db->now = db->committed;
     db->fed = 0;
+    db->tally_count = 0;
     db->marked = 0;
     return kv_begin_write(db->kv, &db->txn);
 }
@@ -167,8 +168,11 @@ static void db_abort(void *self)
 static enum err db_commit(void *self)
 {
     struct lmdb *db = self;
-    enum err rc = lmdb_sweep(db);
+    enum err rc = lmdb_tallies_put(db);
 
+    if (rc == ERR_OK) {
+        rc = lmdb_sweep(db);
+    }
     if (rc == ERR_OK) {
         rc = numbers_put(db);
     }

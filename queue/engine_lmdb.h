@@ -25,6 +25,13 @@ struct lmdb_numbers {
     uint64_t rev, seq, feed_dropped;
 };
 
+/* What the open transaction adds to one stored count. */
+#define TALLIES 32
+struct tally {
+    struct key key;
+    int64_t delta;
+};
+
 struct lmdb {
     struct kv *kv;
     uint64_t run; /* random, new at each open: whose monotonic clock a due time counts on */
@@ -35,9 +42,14 @@ struct lmdb {
     struct lmdb_numbers now;
     size_t fed, marked; /* feed entries and marks that this transaction added */
     struct buf scratch, old;
+    struct tally tallies[TALLIES];
+    size_t tally_count;
+    bool fresh; /* the record of the operation under way is known not to be there */
 };
 
 enum err lmdb_apply(void *self, struct changes *cs, struct effects *fx, uint64_t *rev) MUST_CHECK;
+/* Writes the counts that the open transaction changed. */
+enum err lmdb_tallies_put(struct lmdb *db) MUST_CHECK;
 /* Drops a few old marks and feed entries in the open transaction. */
 enum err lmdb_sweep(struct lmdb *db) MUST_CHECK;
 /* The due time of a stored job on this run's monotonic clock. */

@@ -48,6 +48,18 @@ void changes_push(struct changes *cs, enum queue_id queue, const char *part, con
     buf_fini(&head);
 }
 
+void changes_push_text(struct changes *cs, enum queue_id queue, const char *part, const char *lane,
+                       int64_t delay_ms, const char *text, size_t size)
+{
+    CHECK(queue_row(queue) != NULL);
+    struct op *op = changes_op(cs, OP_PUSH, (unsigned)queue, part, lane, JOB_LANE_MAX);
+
+    if (op != NULL) {
+        op->number = delay_of(delay_ms);
+        changes_value_text(cs, op, JOB_HEAD, text, size);
+    }
+}
+
 bool changes_end(const struct changes *cs, const struct job *job)
 {
     for (size_t i = 0; i < cs->op_count; i++) {

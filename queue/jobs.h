@@ -40,6 +40,9 @@ const struct queue_row *queue_row(enum queue_id queue); /* NULL if there is none
 /* payload is serialised at once. delay_ms counts from the commit. */
 void changes_push(struct changes *cs, enum queue_id queue, const char *part, const char *lane, int64_t delay_ms,
                   const json_t *payload);
+/* The same with a payload that is JSON text already. */
+void changes_push_text(struct changes *cs, enum queue_id queue, const char *part, const char *lane, int64_t delay_ms,
+                       const char *text, size_t size);
 /* Ends of a leased job; each is a guard: ERR_STALE if the job is no longer ours. */
 void changes_ack(struct changes *cs, const struct job *job);
 /* The same lane waits delay_ms (order kept), tries goes up by one. */

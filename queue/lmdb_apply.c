@@ -9,6 +9,8 @@
 #include "queue/base/crypto.h"
 #include "queue/engine_lmdb.h"
 
+#define LOOK_BACK 4 /* operations and guards of a set that are compared with each other */
+
 void effects_add(struct effects *fx, const struct effect *effect)
 {
     if (fx->count == fx->room) {
@@ -121,10 +123,34 @@ static enum err count_add(struct lmdb *db, const struct op *op, enum index_id in
                           int delta)
 {
     struct key key;
-    uint64_t now;
 
     key_count(&key, (enum kind)op->code, index, op->part, value);
-    return number_add(db, TABLE_COUNT, &key, delta, &now);
+    for (size_t i = 0; i < db->tally_count; i++) {
+        struct tally *tally = &db->tallies[i];
+        if (tally->key.size == key.size && memcmp(tally->key.data, key.data, key.size) == 0) {
+            tally->delta += delta;
+            return ERR_OK;
+        }
+    }
+    enum err rc = db->tally_count == TALLIES ? lmdb_tallies_put(db) : ERR_OK;
+    db->tallies[db->tally_count++] = (struct tally){.key = key, .delta = delta};
+    return rc;
+}
+
+/* Sets of one commit mostly count the same few things: each number is read and written once. */
+enum err lmdb_tallies_put(struct lmdb *db)
+{
+    enum err rc = ERR_OK;
+
+    for (size_t i = 0; i < db->tally_count && rc == ERR_OK; i++) {
+        const struct tally *tally = &db->tallies[i];
+        uint64_t now;
+        if (tally->delta != 0) {
+            rc = number_add(db, TABLE_COUNT, &tally->key, tally->delta, &now);
+        }
+    }
+    db->tally_count = 0;
+    return rc;
 }
 
 static enum err feed_add(struct lmdb *db, const struct op *op, struct effects *fx)
@@ -199,7 +225,8 @@ static enum err entries_change(struct lmdb *db, const struct op *op, const struc
 static enum err old_entries(struct lmdb *db, const struct op *op, bool *found, struct entries *out)
 {
     struct record_view view;
-    enum err rc = lmdb_get(db->txn, (enum kind)op->code, op->part, op->name, &view);
+    enum err rc =
+        db->fresh ? ERR_NOTFOUND : lmdb_get(db->txn, (enum kind)op->code, op->part, op->name, &view);
 
     *found = rc == ERR_OK;
     buf_reset(&db->old);
@@ -443,6 +470,27 @@ static enum err apply_wait(struct lmdb *db, const struct op *op, struct effects 
     return kv_put(db->txn, TABLE_JOB, key_kv(&key), KV_BYTES(db->scratch.data, db->scratch.len));
 }
 
+/* True if a guard of the set has just found that the record of its operation at i is not there, and no
+ * operation before that one can have made it. */
+static bool known_absent(const struct changes *cs, size_t i)
+{
+    const struct op *op = &cs->ops[i];
+    bool absent = false;
+
+    if (op->type != OP_PUT || i > LOOK_BACK || cs->guard_count > LOOK_BACK) {
+        return false;
+    }
+    for (size_t k = 0; k < cs->guard_count && !absent; k++) {
+        const struct guard *guard = &cs->guards[k];
+        absent = guard->type == GUARD_REVISION && guard->rev == 0 && (unsigned)guard->kind == op->code &&
+                 strcmp(guard->id, op->name) == 0 && strcmp(guard->part, op->part) == 0;
+    }
+    for (size_t k = 0; k < i && absent; k++) {
+        absent = cs->ops[k].type != OP_PUT || strcmp(cs->ops[k].name, op->name) != 0;
+    }
+    return absent;
+}
+
 enum err lmdb_apply(void *self, struct changes *cs, struct effects *fx, uint64_t *rev)
 {
     static enum err (*const apply[])(struct lmdb *, const struct op *, struct effects *) = {
@@ -457,6 +505,7 @@ enum err lmdb_apply(void *self, struct changes *cs, struct effects *fx, uint64_t
         rc = marks_put(db, cs);
     }
     for (size_t i = 0; i < cs->op_count && rc == ERR_OK; i++) {
+        db->fresh = known_absent(cs, i);
         rc = apply[cs->ops[i].type](db, &cs->ops[i], fx);
     }
     *rev = rc == ERR_OK ? db->now.rev : 0;

@@ -95,6 +95,9 @@ void changes_once(struct changes *cs, const char *part, const char *scope, const
 void changes_put(struct changes *cs, enum kind kind, const char *part, const char *id, const json_t *body);
 /* Bytes that are not JSON; such a record is in no index. */
 void changes_put_bytes(struct changes *cs, enum kind kind, const char *part, const char *id, const void *data, size_t size);
+/* The same for a body in two pieces. */
+void changes_put_joined(struct changes *cs, enum kind kind, const char *part, const char *id, const void *first,
+                        size_t first_size, const void *second, size_t second_size);
 /* As changes_put; the store adds a first field "sequence": the next number of the named stream in this partition, from 1,
  * without gaps, in commit order. */
 void changes_put_numbered(struct changes *cs, enum kind kind, const char *part, const char *id, const json_t *body,

@@ -443,13 +443,106 @@ static void test_chained(void **state)
     json_decref(body);
 }
 
+/* Many different counts in one commit, the same one often, and put and deleted within one set. */
+static void test_counts_of_one_commit(void **state)
+{
+    enum { VALUES = 100 };
+    struct fixture *f = *state;
+    struct changes *cs = changes_new();
+
+    for (int i = 0; i < VALUES * 3; i++) {
+        char id[16], text[80];
+        snprintf(id, sizeof id, "cnv_%03d", i);
+        snprintf(text, sizeof text, "{'status':'s%02d','last_message_at':'%03d'}", i % VALUES, i);
+        json_t *body = json_of(text);
+        changes_put(cs, KIND_CONVERSATION, PART, id, body);
+        json_decref(body);
+    }
+    changes_delete(cs, KIND_CONVERSATION, PART, "cnv_000");
+    assert_int_equal(commit(f, cs), ERR_OK);
+    assert_int_equal(count(f, KIND_CONVERSATION, INDEX_CONVERSATION_STATUS, "s00"), 2);
+    for (int i = 1; i < VALUES; i++) {
+        char status[8];
+        snprintf(status, sizeof status, "s%02d", i);
+        assert_int_equal(count(f, KIND_CONVERSATION, INDEX_CONVERSATION_STATUS, status), 3);
+    }
+    assert_int_equal(count(f, KIND_CONVERSATION, INDEX_NONE, NULL), VALUES * 3 - 1);
+}
+
+/* A guard that found a record absent saves the look before its put; a set that puts it twice, or one of the
+ * same name in another partition or of another kind, must still count and index right. */
+static void test_expected_absent(void **state)
+{
+    struct fixture *f = *state;
+    json_t *open = json_of("{'status':'open','last_message_at':'1'}");
+    json_t *closed = json_of("{'status':'closed','last_message_at':'1'}");
+    struct changes *cs = changes_new();
+
+    changes_put(cs, KIND_CONVERSATION, PART_B, "cnv_1", open);
+    assert_int_equal(commit(f, cs), ERR_OK);
+    cs = changes_new();
+    changes_expect(cs, KIND_CONVERSATION, PART, "cnv_1", 0);
+    changes_expect(cs, KIND_HOOK, PART_B, "cnv_1", 0);
+    changes_put(cs, KIND_CONVERSATION, PART, "cnv_1", open);
+    changes_put(cs, KIND_CONVERSATION, PART, "cnv_1", closed);
+    changes_put(cs, KIND_CONVERSATION, PART_B, "cnv_1", closed);
+    assert_int_equal(commit(f, cs), ERR_OK);
+    assert_int_equal(count(f, KIND_CONVERSATION, INDEX_NONE, NULL), 1);
+    assert_int_equal(count(f, KIND_CONVERSATION, INDEX_CONVERSATION_STATUS, "open"), 0);
+    assert_int_equal(count(f, KIND_CONVERSATION, INDEX_CONVERSATION_STATUS, "closed"), 1);
+    struct snapshot *snap;
+    assert_int_equal(snapshot_open(f->store, &snap), ERR_OK);
+    assert_int_equal(snapshot_count(snap, KIND_CONVERSATION, PART_B, INDEX_NONE, NULL), 1);
+    assert_int_equal(snapshot_count(snap, KIND_CONVERSATION, PART_B, INDEX_CONVERSATION_STATUS, "open"), 0);
+    snapshot_close(snap);
+    json_decref(open);
+    json_decref(closed);
+}
+
+/* A body in two pieces, a job's payload as text, and both beyond their bounds. */
+static void test_laid_out_bytes(void **state)
+{
+    struct fixture *f = *state;
+    char *large = xcalloc(1, STORE_BODY_MAX + 1);
+    const void *data;
+    size_t size;
+    struct snapshot *snap;
+    struct changes *cs = changes_new();
+
+    changes_put_joined(cs, KIND_HOOK, PART, "hok_1", "about\n", 6, "\0body", 5);
+    assert_int_equal(commit(f, cs), ERR_OK);
+    assert_int_equal(snapshot_open(f->store, &snap), ERR_OK);
+    assert_int_equal(snapshot_get_bytes(snap, KIND_HOOK, PART, "hok_1", &data, &size, NULL), ERR_OK);
+    assert_int_equal(size, 11);
+    assert_memory_equal(data, "about\n\0body", 11);
+    snapshot_close(snap);
+    cs = changes_new();
+    changes_put_joined(cs, KIND_HOOK, PART, "hok_2", "x", 1, large, STORE_BODY_MAX);
+    assert_int_equal(commit(f, cs), ERR_LIMIT);
+    cs = changes_new();
+    changes_push_text(cs, QUEUE_INTAKE, PART, "lane", 0, large, STORE_BODY_MAX + 1);
+    assert_int_equal(commit(f, cs), ERR_LIMIT);
+    free(large);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STORE_TEST(test_put_get_delete), STORE_TEST(test_bytes),        STORE_TEST(test_expect),
-        STORE_TEST(test_once),           STORE_TEST(test_pages),        STORE_TEST(test_page_position),
-        STORE_TEST(test_indexes_follow), STORE_TEST(test_index_values), STORE_TEST(test_faults),
-        STORE_TEST(test_counters),       STORE_TEST(test_numbered),     STORE_TEST(test_chained),
+        STORE_TEST(test_put_get_delete),
+        STORE_TEST(test_bytes),
+        STORE_TEST(test_expect),
+        STORE_TEST(test_once),
+        STORE_TEST(test_pages),
+        STORE_TEST(test_page_position),
+        STORE_TEST(test_indexes_follow),
+        STORE_TEST(test_index_values),
+        STORE_TEST(test_faults),
+        STORE_TEST(test_counters),
+        STORE_TEST(test_numbered),
+        STORE_TEST(test_chained),
+        STORE_TEST(test_counts_of_one_commit),
+        STORE_TEST(test_expected_absent),
+        STORE_TEST(test_laid_out_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
