@@ -46,4 +46,7 @@ enum err orphans_sweep(struct store *store, unsigned *removed) MUST_CHECK;
 void sweep_register(struct workers *workers);
 enum err sweep_ensure(struct store *store) MUST_CHECK;
 
+/* The chain of each partition's audit log (changes_put_chained). */
+#define AUDIT_STREAM "audit"
+
 #endif

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -171,6 +172,28 @@ static enum err load_tls(struct app *app)
     return chain[0] != '\0' ? http_server_tls(app->http, chain, option_text(OPT_TLS_KEY)) : ERR_OK;
 }
 
+/* The proxies in front, from the options. */
+static int read_proxies(struct http_config *config)
+{
+    char *list = xstrdup(option_text(OPT_TRUSTED_PROXIES)), *rest = list;
+    const char *field = option_text(OPT_PROXY_FIELD);
+    int failed = 0;
+    for (char *range = strsep(&rest, ", "); range != NULL && !failed; range = strsep(&rest, ", ")) {
+        if (range[0] != '\0' && !netguard_range_is(range)) {
+            fprintf(stderr, "chasqui: http.trusted_proxies: '%s' is not an address range\n", range);
+            failed = 1;
+        }
+    }
+    free(list);
+    config->trusted_proxies = option_text(OPT_TRUSTED_PROXIES);
+    config->proxy_writes_forwarded = strcasecmp(field, "Forwarded") == 0;
+    if (!failed && !config->proxy_writes_forwarded && strcasecmp(field, "X-Forwarded-For") != 0) {
+        fprintf(stderr, "chasqui: http.proxy_field: '%s' is neither X-Forwarded-For nor Forwarded\n", field);
+        failed = 1;
+    }
+    return failed;
+}
+
 /* The front: the option's address and the administration socket in the data directory. */
 static int open_front(struct app *app)
 {
@@ -183,6 +206,9 @@ static int open_front(struct app *app)
     config.connections_max = (unsigned)option_int(OPT_HTTP_CONNECTIONS);
     config.connections_per_address = (unsigned)option_int(OPT_HTTP_PER_ADDRESS);
     config.requests_max = (unsigned)option_int(OPT_HTTP_REQUESTS);
+    if (read_proxies(&config)) {
+        return 1;
+    }
     char *uploads = serve_path("uploads");
     config.upload_dir = uploads;
     api_attach(&config, app);

@@ -19,6 +19,8 @@
 #define DAY_MS   (24 * 3600 * (int64_t)1000)
 #define LANE     "sweep"
 
+#define YOUNG_SEEN 256 /* commits so far apart are in the order of their ids */
+
 /* What ages in an account, by the time in its id: the name of its keep time in the account's record, the
  * option that stands for an account without one (OPTION_COUNT: kept for ever). */
 static const struct aging {
@@ -30,7 +32,7 @@ static const struct aging {
     {KIND_EVENT, "events_days", OPT_EVENT_KEEP},   {KIND_DELIVERY, "events_days", OPT_EVENT_KEEP},
     {KIND_NOTICE, "events_days", OPT_EVENT_KEEP},  {KIND_TURN, "traces_days", OPT_TRACE_KEEP},
     {KIND_MESSAGE, "messages_days", OPTION_COUNT}, {KIND_FILE, "media_days", OPTION_COUNT},
-    {KIND_GAP, "messages_days", OPTION_COUNT},
+    {KIND_GAP, "messages_days", OPTION_COUNT},     {KIND_AUDIT, "audit_days", OPT_AUDIT_KEEP},
 };
 #define AGINGS (sizeof(agings) / sizeof(agings[0]))
 
@@ -44,6 +46,8 @@ struct sweep {
     enum kind kind;
     const char *part;
     int64_t before_ms; /* what was born earlier goes */
+    unsigned seen;
+    int64_t chained_from; /* lines of the audit log with this number and later ones stay */
     unsigned deleted;
     bool full;
     enum err rc;
@@ -79,12 +83,48 @@ static bool look_dated(const char *part, const char *id, const void *data, size_
     return born >= s->before_ms || drop(s, part, id, rev);
 }
 
+/* The number of a line of the audit log; 0: it has none. */
+static int64_t line_number(const void *data, size_t size)
+{
+    json_t *line = NULL;
+    int64_t number = jx_parse_lenient(data, size, &line) == ERR_OK ? jx_int(line, "sequence", 0) : 0;
+    json_decref(line);
+    return number;
+}
+
 static bool take_old(const char *id, const void *data, size_t size, uint64_t rev, void *arg)
 {
     struct sweep *s = arg;
-    (void)data;
-    (void)size;
+    if (s->kind == KIND_AUDIT && line_number(data, size) >= s->chained_from) {
+        return true;
+    }
     return drop(s, s->part, id, rev);
+}
+
+/* One line of the audit log that is young enough; a few tell where these begin. */
+static bool look_young(const char *id, const void *data, size_t size, uint64_t rev, void *arg)
+{
+    struct sweep *s = arg;
+    int64_t number = line_number(data, size);
+    (void)id;
+    (void)rev;
+    s->chained_from = number > 0 && number < s->chained_from ? number : s->chained_from;
+    return ++s->seen < YOUNG_SEEN;
+}
+
+/* Where the kept end of the audit log begins: its lines are numbered as they were committed, which is not
+ * quite the order of their ids, and what stays must be without gaps. The newest line stays in any case. */
+static void find_chained(struct sweep *s, const char *from)
+{
+    json_t *end = NULL;
+    struct page_query query = {.kind = KIND_AUDIT, .part = s->part, .from = from};
+    s->seen = 0;
+    s->chained_from = INT64_MAX;
+    if (snapshot_get(s->snap, KIND_CHAIN, s->part, AUDIT_STREAM, &end, NULL) == ERR_OK) {
+        s->chained_from = jx_int(end, "sequence", 0);
+        json_decref(end);
+    }
+    s->rc = snapshot_scan(s->snap, &query, look_young, s);
 }
 
 /* Drops the records of s->kind in s->part that were born before the time. */
@@ -95,7 +135,10 @@ static void drop_old(struct sweep *s, int64_t keep_ms)
     id_floor(s->before_ms, floor);
     char *to = xasprintf("%s_%s", kind_row(s->kind)->prefix, floor);
     struct page_query query = {.kind = s->kind, .part = s->part, .to = to};
-    s->rc = snapshot_scan(s->snap, &query, take_old, s);
+    if (s->kind == KIND_AUDIT) {
+        find_chained(s, to);
+    }
+    s->rc = s->rc == ERR_OK ? snapshot_scan(s->snap, &query, take_old, s) : s->rc;
     free(to);
 }
 

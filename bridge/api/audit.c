@@ -11,7 +11,9 @@
 
 #include "bridge/api/call.h"
 #include "bridge/api/list.h"
+#include "queue/base/clock.h"
 #include "queue/base/crypto.h"
+#include "queue/base/loop.h"
 
 static json_t *show(const json_t *record)
 {
@@ -35,22 +37,22 @@ struct link {
 struct chain {
     struct link *links;
     size_t count, room;
+    int64_t beyond;  /* the highest number above the end: of a line that came later, or is nobody's */
     bool unreadable; /* some line is no JSON any more */
 };
 
-/* One line of the log. Lines from before there was a chain have no number. */
-static bool take_line(const char *id, const void *data, size_t size, uint64_t rev, void *arg)
+/* One line of the log, up to the last number. Lines from before there was a chain have none. */
+static void take_line(struct chain *chain, const void *data, size_t size, int64_t last)
 {
-    struct chain *chain = arg;
     json_t *line = NULL;
-    (void)id;
-    (void)rev;
     if (jx_parse_lenient(data, size, &line) != ERR_OK) {
         chain->unreadable = true;
-        return true;
+        return;
     }
     int64_t number = jx_int(line, "sequence", 0);
-    if (number > 0) {
+    if (number > last) {
+        chain->beyond = number > chain->beyond ? number : chain->beyond;
+    } else if (number > 0) {
         if (chain->count == chain->room) {
             chain->room = chain->room == 0 ? 256 : chain->room * 2;
             chain->links = xrealloc(chain->links, chain->room * sizeof(*chain->links));
@@ -62,7 +64,6 @@ static bool take_line(const char *id, const void *data, size_t size, uint64_t re
         sha256_hex(data, size, link->hash);
     }
     json_decref(line);
-    return true;
 }
 
 static int by_number(const void *a, const void *b)
@@ -116,23 +117,99 @@ static json_t *verdict(struct chain *chain, const json_t *end)
     return out;
 }
 
+/* ---- reading it, in slices of a few ms on the request's loop ---- */
+
+#define SLICE_US 4000
+
+/* A check under way. Its end is read first: lines that come while it runs are behind it and do not count. */
+struct verify {
+    struct call *c;
+    struct chain chain;
+    json_t *end;               /* NULL: there is no chain yet */
+    char at[STORE_ID_MAX + 1]; /* the last line passed */
+    int64_t slice_us;
+    int64_t grown; /* the end's number when the last slice began */
+    bool paused;
+};
+
+static void verify_free(struct verify *v)
+{
+    json_decref(v->end);
+    free(v->chain.links);
+    free(v);
+}
+
+/* One line; false when the slice is over. */
+static bool pass(const char *id, const void *data, size_t size, uint64_t rev, void *arg)
+{
+    struct verify *v = arg;
+    (void)rev;
+    if (strcmp(id, v->at) != 0) {
+        take_line(&v->chain, data, size, jx_int(v->end, "sequence", 0));
+        memcpy(v->at, id, strlen(id) + 1);
+    }
+    v->paused = clock_mono_us() - v->slice_us > SLICE_US;
+    return !v->paused;
+}
+
+/* Goes on where the slice before ended. */
+static enum err verify_run(struct verify *v, struct snapshot *snap)
+{
+    char from[STORE_ID_MAX + 1];
+    struct page_query query = {.kind = KIND_AUDIT, .part = v->c->part};
+    memcpy(from, v->at, sizeof(from));
+    query.from = from[0] != '\0' ? from : NULL;
+    json_t *end = NULL;
+    enum err rc = snapshot_get(snap, KIND_CHAIN, v->c->part, AUDIT_STREAM, &end, NULL);
+    v->grown = jx_int(end, "sequence", 0);
+    json_decref(end);
+    v->paused = false;
+    v->slice_us = clock_mono_us();
+    return rc == ERR_OK || rc == ERR_NOTFOUND ? snapshot_scan(snap, &query, pass, v) : rc;
+}
+
+/* One slice. */
+static void slice(void *arg)
+{
+    struct verify *v = arg;
+    struct call *c = v->c;
+    struct snapshot *snap = NULL;
+    enum err rc = snapshot_open(c->api->app->store, &snap);
+    rc = rc == ERR_OK ? verify_run(v, snap) : rc;
+    snapshot_close(snap);
+    if (rc == ERR_OK && v->paused) {
+        (void)loop_after(http_loop(c->req), 0, slice, v);
+        return;
+    }
+    json_t *answer = rc == ERR_OK ? verdict(&v->chain, v->end) : NULL;
+    if (answer != NULL && v->chain.beyond > v->grown) {
+        jx_set_bool(answer, "intact", false);
+        jx_set_int(answer, "broken_at", v->grown + 1);
+        jx_set_str(answer, "reason", "missing");
+    }
+    verify_free(v);
+    if (answer != NULL) {
+        call_reply(c, 200, answer);
+    } else {
+        call_refuse(c, rc, NULL, "");
+    }
+}
+
 void audit_verify(struct call *c)
 {
-    struct chain chain = {0};
     json_t *end = NULL;
-    struct page_query query = {.kind = KIND_AUDIT, .part = c->part, .limit = 1};
     if (call_snap(c) == NULL) {
         return;
     }
     enum err rc = snapshot_get(c->snap, KIND_CHAIN, c->part, AUDIT_STREAM, &end, NULL);
-    if (rc == ERR_OK || rc == ERR_NOTFOUND) {
-        rc = snapshot_scan(c->snap, &query, take_line, &chain);
-    }
-    if (rc == ERR_OK) {
-        call_reply(c, 200, verdict(&chain, end));
-    } else {
+    if (rc != ERR_OK && rc != ERR_NOTFOUND) {
         call_refuse(c, rc, NULL, "");
+        return;
     }
-    json_decref(end);
-    free(chain.links);
+    struct verify *v = xcalloc(1, sizeof(*v));
+    v->c = c;
+    v->end = end;
+    call_rest(c);
+    call_wait(c);
+    (void)loop_after(http_loop(c->req), 0, slice, v);
 }

@@ -142,7 +142,6 @@ void call_rest(struct call *c);
 void call_run(struct call *c);
 
 /* One line in the account's audit log, with the effect. object may be NULL. Each line holds the hash of the one before. */
-#define AUDIT_STREAM "audit"
 void call_audit(struct call *c, const char *action, const char *object);
 
 #endif

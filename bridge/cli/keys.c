@@ -26,10 +26,10 @@ static enum cli_exit keys_list(struct cli *cli)
     } else if (code == EXIT_DONE) {
         size_t i;
         json_t *key;
-        json_array_foreach(jx_arr(answer, "results"), i, key) {
+        json_array_foreach (jx_arr(answer, "results"), i, key) {
             printf("%s  %-5s ...%s  %-9s %s%s%s\n", jx_str_or(key, "id", ""), jx_str_or(key, "mode", ""),
-                   jx_str_or(key, "last4", "????"), jx_str_or(key, "status", ""), cli_bold(cli), jx_str_or(key, "name", ""),
-                   cli_plain(cli));
+                   jx_str_or(key, "last4", "????"), jx_str_or(key, "status", ""), cli_bold(cli),
+                   jx_str_or(key, "name", ""), cli_plain(cli));
         }
     }
     json_decref(answer);
@@ -37,17 +37,17 @@ static enum cli_exit keys_list(struct cli *cli)
 }
 
 /* "read,messages" as a JSON array. */
-static json_t *scopes_of(const char *list)
+static json_t *words_of(const char *list)
 {
-    json_t *scopes = json_array();
+    json_t *words = json_array();
     for (const char *at = list; *at != '\0';) {
         size_t len = strcspn(at, ",");
         if (len > 0) {
-            jx_push(scopes, json_stringn(at, len));
+            jx_push(words, json_stringn(at, len));
         }
         at += len + (at[len] == ',');
     }
-    return scopes;
+    return words;
 }
 
 static enum cli_exit keys_create(struct cli *cli)
@@ -59,7 +59,10 @@ static enum cli_exit keys_create(struct cli *cli)
     jx_set_str(body, "name", cli->args[1]);
     jx_set_str(body, "mode", cli->live ? "live" : "test");
     if (cli->flags[FLAG_SCOPES] != NULL) {
-        jx_set(body, "scopes", scopes_of(cli->flags[FLAG_SCOPES]));
+        jx_set(body, "scopes", words_of(cli->flags[FLAG_SCOPES]));
+    }
+    if (cli->flags[FLAG_ALLOWED_IPS] != NULL) {
+        jx_set(body, "allowed_ips", words_of(cli->flags[FLAG_ALLOWED_IPS]));
     }
     json_t *answer = NULL;
     enum cli_exit code = client_call(cli, "POST", "/api/v1/keys/", body, &answer);
@@ -108,7 +111,8 @@ enum cli_exit cli_keys(struct cli *cli)
     static const struct {
         const char *name;
         cli_fn run;
-    } verbs[] = {{"ls", keys_list}, {"create", keys_create}, {"rotate", keys_rotate}, {"revoke", keys_revoke}};
+    } verbs[] = {
+        {"ls", keys_list}, {"create", keys_create}, {"rotate", keys_rotate}, {"revoke", keys_revoke}};
     const char *verb = cli_arg(cli, 0);
     for (size_t i = 0; verb != NULL && i < sizeof(verbs) / sizeof(verbs[0]); i++) {
         if (strcmp(verb, verbs[i].name) == 0) {

@@ -35,6 +35,11 @@ struct http_config {
     size_t uri_max;              /* bytes of the request target (414); 8 KiB */
     unsigned fields_max;         /* header fields (431); 100 */
     unsigned pipeline_max;       /* requests of one connection under way at once; 16 */
+    /* Ranges of addresses of proxies in front ("10.0.0.0/8, ::1"), each checked with netguard_range_is;
+     * copied. A request that comes from one of them is its client's: see forwarded.c. NULL: there are none.
+     */
+    const char *trusted_proxies;
+    bool proxy_writes_forwarded; /* they write Forwarded (RFC 7239); false: X-Forwarded-For */
     const char *upload_dir; /* where http_upload_begin puts files; copied, made at start. NULL: there are no
                                uploads */
     /* Called when the head is complete and fine, before any body byte is taken. Sets *body_max for this
@@ -99,7 +104,8 @@ bool http_query_each(struct http_request *req, bool (*fn)(const char *name, cons
 const char *http_header(const struct http_request *req, const char *name);
 /* The body; never NULL, NUL-terminated, size excludes the NUL. Empty before on_request. */
 const char *http_body(const struct http_request *req, size_t *size);
-/* "192.0.2.7", "::1"; "unix" for a Unix-socket peer. */
+/* "192.0.2.7", "::1"; "unix" for a Unix-socket peer; "unknown" for a client that a trusted proxy does not
+ * name. */
 const char *http_peer(const struct http_request *req);
 bool http_from_unix_socket(const struct http_request *req);
 /* "req_" + ULID, sent back as X-Request-Id. */

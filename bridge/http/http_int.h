@@ -191,6 +191,9 @@ struct ssl_ctx_st;
 struct http_server {
     struct http_config config;
     char *upload_dir; /* config's, owned */
+    char *proxy_text; /* config's trusted_proxies, owned and cut */
+    const char **proxies;
+    unsigned proxy_count;
     struct http_thread *threads; /* config.threads of them */
     struct http_listeners listeners;
     char url[300];
@@ -227,6 +230,14 @@ bool http_policy_check(struct http_request *req, struct http_fault *fault);
 bool http_target_split(struct http_request *req, struct http_fault *fault);
 /* A Host value: name or address, optional port. */
 bool http_host_valid(const char *host, size_t len);
+
+/* ---- forwarded.c ---- */
+void http_forwarded_init(struct http_server *server);
+void http_forwarded_fini(struct http_server *server);
+/* Puts the client in the place of the proxy that brings the request; the fields are cut. */
+void http_forwarded_read(struct http_request *req);
+/* True if connections from this address are a proxy's. */
+bool http_forwarded_trusts(const struct http_server *server, const char *address);
 
 /* ---- reader.c: the only file that knows the parser ---- */
 struct http_reader *http_reader_new(void);

@@ -94,8 +94,8 @@ static void note_url(struct http_server *server, int fd, const char *host)
     const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)&bound;
     unsigned port = ntohs(v6 ? in6->sin6_port : in4->sin_port);
     bool brackets = strchr(host, ':') != NULL;
-    snprintf(server->url, sizeof server->url, "%s://%s%s%s:%u", http_tls_on(server) ? "https" : "http", brackets ? "[" : "", host,
-             brackets ? "]" : "", port);
+    snprintf(server->url, sizeof server->url, "%s://%s%s%s:%u", http_tls_on(server) ? "https" : "http",
+             brackets ? "[" : "", host, brackets ? "]" : "", port);
 }
 
 /* Makes a TCP socket that listens; -1 with errno set. */
@@ -324,7 +324,7 @@ static bool accept_one(struct http_listener *listener)
         setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
         peer_text(&from, guest.peer);
     }
-    if (!listener->is_unix && max > 0) {
+    if (!listener->is_unix && max > 0 && !http_forwarded_trusts(server, guest.peer)) {
         guest.address = http_address_of(&from);
         guest.counted = http_addresses_enter(server->addresses, &guest.address, max);
         if (!guest.counted) {

@@ -125,6 +125,7 @@ static bool judge_head(struct http_reader *reader, struct http_request *req, con
         *fault = (struct http_fault){400, "the request is malformed"};
         return false;
     }
+    http_forwarded_read(req);
     return true;
 }
 

@@ -69,6 +69,7 @@ struct http_server *http_server_new(const struct http_config *config)
     server->config = *config;
     server->upload_dir = config->upload_dir != NULL ? xstrdup(config->upload_dir) : NULL;
     server->config.upload_dir = server->upload_dir;
+    http_forwarded_init(server);
     server->spare_fd = -1;
     server->addresses = http_addresses_new();
     pthread_mutex_init(&server->tls_lock, NULL);
@@ -296,6 +297,7 @@ void http_server_free(struct http_server *server)
     http_tls_free(server);
     http_addresses_free(server->addresses);
     free(server->upload_dir);
+    http_forwarded_fini(server);
     free(server->threads);
     free(server);
 }

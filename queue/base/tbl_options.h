@@ -30,6 +30,10 @@ X(OPT_HTTP_FILE_MAX, "http.file_max", "http-file-max", OPTION_SIZE, "25MiB", 102
   "largest uploaded file; one request may hold several, four times that in all")
 X(OPT_HTTP_PER_ADDRESS, "http.connections_per_address", "http-connections-per-address", OPTION_INT, "100", 0, 1000000, false,
   false, "most open connections of one client address that have not yet had a request granted, to be raised behind a proxy; 0: no limit")
+X(OPT_TRUSTED_PROXIES, "http.trusted_proxies", "trusted-proxies", OPTION_TEXT, "", 0, 0, false, false,
+  "address ranges of proxies in front, separated by commas: what they say of their client counts for limits, allow lists and the audit log")
+X(OPT_PROXY_FIELD, "http.proxy_field", "proxy-field", OPTION_TEXT, "X-Forwarded-For", 0, 0, false, false,
+  "the header field in which those proxies name their client: X-Forwarded-For or Forwarded")
 X(OPT_HTTP_REQUESTS, "http.requests_per_connection", "http-requests-per-connection", OPTION_INT, "1000", 0, 1000000000,
   false, false, "requests after which a connection is closed in order; 0: no limit")
 X(OPT_PLAN_FREE, "plans.free", "plan-free", OPTION_TEXT, "30,60,20", 0, 0, false, false,
@@ -107,5 +111,7 @@ X(OPT_HOOK_KEEP, "retention.hooks", "retention-hooks", OPTION_TIME, "7d", 60000,
   "how long raw platform webhooks are kept for replay")
 X(OPT_EVENT_KEEP, "retention.events", "retention-events", OPTION_TIME, "30d", 60000, 31536000000, true, false,
   "how long events and delivery attempts are kept")
+X(OPT_AUDIT_KEEP, "retention.audit", "retention-audit", OPTION_TIME, "365d", 60000, 315360000000, true, false,
+  "how long the lines of the audit log are kept; the newest one always stays")
 X(OPT_TRACE_KEEP, "retention.traces", "retention-traces", OPTION_TIME, "30d", 60000, 31536000000, true, false,
   "how long the traces of the agent's turns are kept")

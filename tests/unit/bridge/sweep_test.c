@@ -17,6 +17,7 @@
 #include "queue/jobs.h"
 
 #define PART       "acc_01ARZ3NDEKTSV4RRFFQ69G5FAV:live"
+#define TEST_PART  "acc_01ARZ3NDEKTSV4RRFFQ69G5FAV:test"
 #define DAY_MS     (24 * 3600 * (int64_t)1000)
 #define OLD_EVENTS 1203 /* more than two batches */
 
@@ -49,13 +50,18 @@ static void add_dated(struct changes *cs, enum kind kind, const char *id, const 
     json_decref(body);
 }
 
-static uint64_t count(struct store *store, enum kind kind)
+static uint64_t count_in(struct store *store, enum kind kind, const char *part)
 {
     struct snapshot *snap;
     assert_int_equal(snapshot_open(store, &snap), ERR_OK);
-    uint64_t n = snapshot_count(snap, kind, PART, INDEX_NONE, NULL);
+    uint64_t n = snapshot_count(snap, kind, part, INDEX_NONE, NULL);
     snapshot_close(snap);
     return n;
+}
+
+static uint64_t count(struct store *store, enum kind kind)
+{
+    return count_in(store, kind, PART);
 }
 
 /* Waits until so many are left. */
@@ -77,10 +83,27 @@ static void add_account(struct changes *cs)
     json_decref(account);
 }
 
+/* Lines of the audit log, in the order of their commits: the third is younger than the fourth by its id and
+ * holds it back; where all are old, the newest stays. */
+static void add_lines(struct changes *cs)
+{
+    static const int days[] = {400, 399, 364, 366, 1};
+    json_t *line = json_object();
+    char id[64];
+    for (unsigned i = 0; i < sizeof days / sizeof *days; i++) {
+        old_id(kind_row(KIND_AUDIT)->prefix, days[i] * DAY_MS, 0, id);
+        changes_put_chained(cs, KIND_AUDIT, PART, id, line, "audit");
+        old_id(kind_row(KIND_AUDIT)->prefix, (500 - (int)i) * DAY_MS, 0, id);
+        changes_put_chained(cs, KIND_AUDIT, TEST_PART, id, line, "audit");
+    }
+    json_decref(line);
+}
+
 static void fill(struct store *store)
 {
     struct changes *cs = changes_new();
     add_account(cs);
+    add_lines(cs);
     for (unsigned i = 0; i < OLD_EVENTS; i++) {
         add(cs, KIND_EVENT, 31 * DAY_MS, i);
     }
@@ -126,6 +149,8 @@ static void old_goes_young_stays(void **state)
     wait_count(store, KIND_LIMIT, 1);
     wait_count(store, KIND_MESSAGE, 1);
     wait_count(store, KIND_TURN, 0);
+    wait_count(store, KIND_AUDIT, 3);
+    assert_int_equal(count_in(store, KIND_AUDIT, TEST_PART), 1);
     assert_int_equal(count(store, KIND_FILE), 1);
     assert_int_equal(workers_stop(workers, 5000), 0);
     store_queue_shape(store, QUEUE_SWEEP, &shape);
