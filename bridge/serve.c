@@ -26,6 +26,7 @@
 #include "bridge/backup.h"
 #include "bridge/erase.h"
 #include "bridge/http/http.h"
+#include "bridge/trial.h"
 #include "channels/channel.h"
 #include "kb/kb.h"
 #include "kb/source/source.h"
@@ -157,6 +158,7 @@ static int open_workers(struct app *app)
     source_register(app->workers, app->kb);
     sweep_register(app->workers);
     erase_register(app->workers);
+    trial_register(app->workers, app->kb);
     enum err rc = sweep_ensure(app->store);
     if (rc != ERR_OK) {
         return start_failed("write to the store", rc, "");

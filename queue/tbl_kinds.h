@@ -48,6 +48,7 @@ KIND(KIND_INSIGHT,      42, "insight",      "",     false) /* id: the conversati
 KIND(KIND_GAP,          43, "gap",          "gap",  false) /* a question that the knowledge did not answer */
 KIND(KIND_INTEGRATION,  46, "integration",  "int",  false)
 KIND(KIND_SEGMENT,      44, "segment",      "seg",  false) /* an account's own segment of conversations */
+KIND(KIND_TRIAL,        47, "trial",        "adv",  false) /* an adversarial test of an agent; the highest code stands last */
 #endif
 
 #ifdef INDEX
@@ -82,4 +83,5 @@ INDEX(INDEX_APPOINTMENT_CONTACT,  27, KIND_APPOINTMENT,  "by_contact",      "con
 INDEX(INDEX_FLOW_AGENT,           28, KIND_FLOW,         "by_agent",        "agent_id", "", "",                    true)
 INDEX(INDEX_PAGE_DOCUMENT,        29, KIND_PAGE,         "by_document",     "document_id", "", "",                 true)
 INDEX(INDEX_GAP_CONVERSATION,     30, KIND_GAP,          "by_conversation", "conversation_id", "", "",             false)
+INDEX(INDEX_TRIAL_AGENT,          40, KIND_TRIAL,        "by_agent",        "agent_id", "", "",                    true) /* the highest code stands last */
 #endif

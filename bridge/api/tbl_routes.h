@@ -84,6 +84,12 @@ ROUTE("PUT", "/flows/{flow}/", ON_V1, "admin", BODY_JSON, SCHEMA_FLOW, RATE_REQU
 ROUTE("PATCH", "/flows/{flow}/", ON_V1, "admin", BODY_JSON, SCHEMA_FLOW, RATE_REQUEST, flows_change, "Change a flow's draft; enabled publishes it")
 ROUTE("DELETE", "/flows/{flow}/", ON_V1, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, flows_delete, "Remove a flow; conversations that are in it leave it")
 ROUTE("POST", "/flows/{flow}/test/", ON_V1, "admin", BODY_JSON, SCHEMA_FLOW_TEST, RATE_REQUEST, flows_test, "Play a flow's draft without effects")
+ROUTE("GET", "/agents/{agent}/adversarial-tests/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, trials_list, "List an agent's adversarial tests, newest first")
+ROUTE("POST", "/agents/{agent}/adversarial-tests/", ON_BOTH, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, trials_create, "Begin an adversarial test: the shipped attacks are played against a copy of the agent in test mode")
+ROUTE("GET", "/agents/{agent}/adversarial-tests/{test}/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, trials_show, "Show an adversarial test case by case, also while it runs")
+ROUTE("GET", "/adversarial-tests/", ON_V1, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, trials_list, "List an agent's adversarial tests, newest first")
+ROUTE("POST", "/adversarial-tests/", ON_V1, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, trials_create, "Begin an adversarial test: the shipped attacks are played against a copy of the agent in test mode")
+ROUTE("GET", "/adversarial-tests/{test}/", ON_V1, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, trials_show, "Show an adversarial test case by case, also while it runs")
 
 ROUTE("GET", "/secrets/", ON_BOTH, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, secrets_list, "List the names of secrets that flows and tools may use")
 ROUTE("PUT", "/secrets/{name}/", ON_BOTH, "admin", BODY_JSON, SCHEMA_SECRET_VALUE, RATE_REQUEST, secrets_put, "Set a secret; its value is never shown")
