@@ -160,6 +160,17 @@ static enum err check_enum(struct check *c, const struct field *row, const json_
     return ERR_INVALID;
 }
 
+static enum err check_color(struct check *c, const struct field *row, const json_t *value)
+{
+    const char *text = json_is_string(value) ? json_string_value(value) : "";
+    size_t size = strlen(text);
+
+    if (text[0] != '#' || (size != 4 && size != 7) || strspn(text + 1, "0123456789abcdefABCDEF") != size - 1) {
+        return fault(c, row->pointer, "must be a colour such as #1c62b5");
+    }
+    return ERR_OK;
+}
+
 static enum err check_number(struct check *c, const struct field *row, const json_t *value)
 {
     bool whole = row->type == FIELD_INT;
@@ -260,7 +271,7 @@ static enum err (*const checks[])(struct check *, const struct field *, const js
     [FIELD_LINE] = check_text,        [FIELD_URL] = check_url,       [FIELD_PHONE] = check_phone,
     [FIELD_ENUM] = check_enum,        [FIELD_INT] = check_number,    [FIELD_REAL] = check_number,
     [FIELD_BOOL] = check_bool,        [FIELD_TEXTS] = check_list,    [FIELD_IDS] = check_list,
-    [FIELD_JSON] = check_json,
+    [FIELD_JSON] = check_json,        [FIELD_COLOR] = check_color,
 };
 
 /* Checks each field of an object and goes down into the objects it holds. */

@@ -23,6 +23,7 @@ enum field_type {
     FIELD_INT,      /* min..max */
     FIELD_REAL,     /* min..max */
     FIELD_BOOL,
+    FIELD_COLOR, /* "#rgb" or "#rrggbb" */
     FIELD_TEXTS, /* array of at most max non-empty texts of 300 bytes */
     FIELD_JSON,  /* an object, or a list where choices is "[]", of at most max bytes as text (0: any); its own
                     room checks what is inside */

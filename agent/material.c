@@ -92,10 +92,9 @@ static void take_ready(struct turn *turn, const json_t *file, enum reading_kind 
     }
 }
 
-/* One message of the burst and the file that came with it, if one did. */
-static enum err take_message(struct turn *turn, struct snapshot *snap, const json_t *message)
+/* One file that came with a message of the burst; pictures are such whatever else came along. */
+static enum err take_file(struct turn *turn, struct snapshot *snap, const json_t *message, const char *id)
 {
-    const char *id = jx_str(jx_obj(jx_obj(message, "content"), "file"), "id");
     json_t *file = NULL;
 
     if (id == NULL) {
@@ -105,8 +104,9 @@ static enum err take_message(struct turn *turn, struct snapshot *snap, const jso
     if (rc != ERR_OK) {
         return rc == ERR_NOTFOUND ? ERR_OK : rc;
     }
-    enum reading_kind kind =
-        reading_wanted(turn->agent, jx_str_or(message, "type", ""), jx_str_or(file, "mime_type", ""));
+    const char *type = jx_str_or(message, "type", ""), *mime = jx_str_or(file, "mime_type", "");
+    bool picture = strcmp(type, "document") == 0 && strncmp(mime, "image/", 6) == 0;
+    enum reading_kind kind = reading_wanted(turn->agent, picture ? "image" : type, mime);
     turn->material->wanted = turn->material->wanted || kind != READING_NONE;
     if (kind != READING_NONE && strcmp(state_of(file), "waiting") == 0) {
         turn->material->pending = true;
@@ -117,6 +117,21 @@ static enum err take_message(struct turn *turn, struct snapshot *snap, const jso
     }
     json_decref(file);
     return ERR_OK;
+}
+
+/* One message of the burst and the files that came with it, if any did. */
+static enum err take_message(struct turn *turn, struct snapshot *snap, const json_t *message)
+{
+    const json_t *content = jx_obj(message, "content"), *files = jx_arr(content, "files");
+    enum err rc = ERR_OK;
+
+    if (json_array_size(files) == 0) {
+        return take_file(turn, snap, message, jx_str(jx_obj(content, "file"), "id"));
+    }
+    for (size_t i = 0; i < json_array_size(files) && rc == ERR_OK; i++) {
+        rc = take_file(turn, snap, message, jx_str(json_array_get(files, i), "id"));
+    }
+    return rc;
 }
 
 enum err turn_material_read(struct turn *turn, struct snapshot *snap)

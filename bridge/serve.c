@@ -24,6 +24,7 @@
 #include "agent/care.h"
 #include "bridge/app.h"
 #include "bridge/backup.h"
+#include "bridge/integrations/integration.h"
 #include "bridge/erase.h"
 #include "bridge/http/http.h"
 #include "bridge/trial.h"
@@ -156,6 +157,7 @@ static int open_workers(struct app *app)
     webhooks_register(app->workers);
     source_cron(flow_cron_next);
     source_register(app->workers, app->kb);
+    integrations_register(app->workers);
     sweep_register(app->workers);
     erase_register(app->workers);
     trial_register(app->workers, app->kb);

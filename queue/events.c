@@ -212,11 +212,13 @@ static json_t *event_body(const char *part, const char *type, const char *id, co
     return event;
 }
 
-static event_listener_fn listener;
+static event_listener_fn listeners[EVENT_LISTENERS];
+static unsigned listener_count;
 
 void event_listen(event_listener_fn fn)
 {
-    listener = fn;
+    CHECK(listener_count < EVENT_LISTENERS);
+    listeners[listener_count++] = fn;
 }
 
 void event_append(struct changes *cs, struct snapshot *snap, const char *part, const char *type,
@@ -234,8 +236,8 @@ void event_append(struct changes *cs, struct snapshot *snap, const char *part, c
     if (rc != ERR_OK) {
         changes_fault(cs, rc);
     }
-    if (listener != NULL) {
-        listener(cs, snap, part, event);
+    for (unsigned i = 0; i < listener_count; i++) {
+        listeners[i](cs, snap, part, event);
     }
     if (out != NULL) {
         memcpy(out, id.text, strlen(id.text) + 1);

@@ -30,8 +30,9 @@ struct event_about {
 /* data: borrowed. Endpoints are read from snap. Returns the event's id text in out (ID_SIZE bytes) if out is not NULL. */
 void event_append(struct changes *cs, struct snapshot *snap, const char *part, const char *type,
                   const struct event_about *about, const json_t *data, char *out);
-/* Hears of each event inside the change-set it stands in, to add what follows from it; one listener, set before the
- * workers start. Thread: whoever builds the set. */
+/* Hears of each event inside the change-set it stands in, to add what follows from it; a few listeners, set before
+ * the workers start. Thread: whoever builds the set. */
+#define EVENT_LISTENERS 4
 typedef void (*event_listener_fn)(struct changes *cs, struct snapshot *snap, const char *part, const json_t *event);
 void event_listen(event_listener_fn fn);
 /* One event to one endpoint whatever it subscribed to: test deliveries and replays. */

@@ -17,5 +17,6 @@ X(QUEUE_REMINDER, 12, "reminder", 6, 1000, 60000,  "remind a customer of an appo
 X(QUEUE_CARE, 13, "care", 6, 1000, 60000,      "look after a conversation that waits for a person or has one")
 X(QUEUE_SOURCE, 14, "source", 5, 1000, 600000, "read one knowledge source: a file, a page, a site")
 X(QUEUE_FLOW,    15, "flow",    6, 500, 60000,   "wake a flow, or begin it because of an event or a time")
+X(QUEUE_INTEGRATION, 16, "integration", 8, 1000, 300000, "call a service that the account has joined: Slack, Zoom, Zapier, any HTTP API")
 X(QUEUE_ERASE, 20, "erase", 20, 1000, 600000,  "delete all that is kept of a person")
 X(QUEUE_TRIAL, 21, "trial", 5, 1000, 60000,  "play one step of an adversarial test")

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bridge/api/call.h"
+#include "bridge/api/channel_keys.h"
 #include "bridge/api/list.h"
 #include "bridge/api/sources.h"
 #include "channels/channel.h"
@@ -131,6 +132,10 @@ static bool delete_all(struct call *c, enum kind kind, enum index_id index, cons
             return false;
         }
         for (size_t i = 0; i < page.count; i++) {
+            if (kind == KIND_CHANNEL && !channel_keys_end(c, page.rows[i].id, 0)) {
+                store_page_free(&page);
+                return false;
+            }
             if (kind == KIND_CHANNEL) {
                 channel_delete(call_changes(c), c->part, page.rows[i].id, page.rows[i].rev);
             } else if (kind == KIND_DOCUMENT) {
@@ -153,6 +158,17 @@ static bool delete_all(struct call *c, enum kind kind, enum index_id index, cons
     return !more;
 }
 
+/* The way from the agent's id to this partition goes; one that leads to the other mode's agent stays. */
+static void drop_address(struct call *c, const char *id)
+{
+    json_t *address = NULL;
+    if (snapshot_get(c->snap, KIND_ADDRESS, PARTITION_GLOBAL, id, &address, NULL) == ERR_OK &&
+        strcmp(jx_str_or(address, "part", ""), c->part) == 0) {
+        changes_delete(call_changes(c), KIND_ADDRESS, PARTITION_GLOBAL, id);
+    }
+    json_decref(address);
+}
+
 void agents_delete(struct call *c)
 {
     uint64_t rev;
@@ -170,6 +186,7 @@ void agents_delete(struct call *c)
     }
     flow_delete_all(call_changes(c), c->snap, c->part, id);
     changes_delete(call_changes(c), KIND_COLLECTION, c->part, collection);
+    drop_address(c, id);
     changes_delete(call_changes(c), KIND_AGENT, c->part, id);
     call_audit(c, "agent.deleted", id);
     call_commit(c, 204, NULL);
@@ -180,7 +197,7 @@ void agents_delete(struct call *c)
 /* Sections that an agent made before they were known may lack. */
 static bool section_known(const char *name)
 {
-    static const char *const section_names[] = {"hours", "leads", "appointments"};
+    static const char *const section_names[] = {"hours", "leads", "appointments", "widget"};
     for (unsigned i = 0; i < sizeof(section_names) / sizeof(section_names[0]); i++) {
         if (strcmp(section_names[i], name) == 0) {
             return true;

@@ -182,8 +182,29 @@ bool auth_identify(struct call *c)
     return known && take_request(c);
 }
 
+/* A channel's own key opens that channel over its own surface, and nothing else. */
+static bool permit_channel(struct call *c)
+{
+    const char *channel = jx_str(c->caller.key, "channel_id");
+    if (channel == NULL) {
+        return true;
+    }
+    if (c->surface->bit != ON_VIVI) {
+        call_fail(c, API_FORBIDDEN, NULL, "The key speaks for its channel alone.");
+        return false;
+    }
+    if (strcmp(call_param(c, "channel"), channel) != 0) {
+        call_fail(c, API_NOT_FOUND, NULL, "There is no such channel.");
+        return false;
+    }
+    return true;
+}
+
 bool auth_permit(struct call *c)
 {
+    if (!permit_channel(c)) {
+        return false;
+    }
     if ((c->route->surfaces & TEST_ONLY) != 0 && c->caller.mode != MODE_TEST) {
         call_fail(c, API_WRONG_MODE, NULL, "This needs a ck_test_ key.");
         return false;

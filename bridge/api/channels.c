@@ -5,6 +5,7 @@
 
 #include "agent/agent.h"
 #include "bridge/api/call.h"
+#include "bridge/api/channel_keys.h"
 #include "bridge/api/list.h"
 #include "channels/contact.h"
 
@@ -81,6 +82,20 @@ static bool lend_number(struct call *c, json_t *agent, uint64_t rev, const json_
     return rc == ERR_OK;
 }
 
+/* A new channel's answer; an API channel's shows its key, this once. */
+static json_t *created(struct call *c, const json_t *channel)
+{
+    char text[KEY_TEXT_SIZE];
+    json_t *out = show(channel);
+    if (strcmp(jx_str_or(channel, "type", ""), "api") == 0) {
+        channel_key_add(c, channel, text);
+        jx_set_str(out, "channel_id", jx_str(channel, "id"));
+        jx_set_str(out, "api_key", text);
+        channel_addresses(c, jx_str_or(channel, "id", ""), out);
+    }
+    return out;
+}
+
 void channels_create(struct call *c)
 {
     uint64_t rev;
@@ -99,12 +114,11 @@ void channels_create(struct call *c)
     call_keep(c, channel);
     if (lend_number(c, agent, rev, channel)) {
         call_audit(c, "channel.created", jx_str(channel, "id"));
-        call_commit(c, 201, show(channel));
+        call_commit(c, 201, created(c, channel));
     }
 }
 
-/* The channel that the path names, if it is this agent's. NULL: 404. */
-static json_t *find(struct call *c, uint64_t *rev)
+json_t *channels_find(struct call *c, uint64_t *rev)
 {
     json_t *agent = call_agent(c, NULL);
     json_t *channel = agent != NULL ? call_find(c, KIND_CHANNEL, call_param(c, "channel"), rev) : NULL;
@@ -118,7 +132,7 @@ static json_t *find(struct call *c, uint64_t *rev)
 
 void channels_show(struct call *c)
 {
-    json_t *channel = find(c, NULL);
+    json_t *channel = channels_find(c, NULL);
     if (channel != NULL) {
         call_reply(c, 200, show(channel));
     }
@@ -141,7 +155,7 @@ void channels_change(struct call *c)
 {
     uint64_t rev;
     const char *field = NULL;
-    json_t *channel = find(c, &rev);
+    json_t *channel = channels_find(c, &rev);
     if (channel == NULL || !fields_known(c, jx_str_or(channel, "type", ""), false) || !owner_fits(c)) {
         return;
     }
@@ -158,8 +172,8 @@ void channels_change(struct call *c)
 void channels_delete(struct call *c)
 {
     uint64_t rev;
-    json_t *channel = find(c, &rev);
-    if (channel != NULL) {
+    json_t *channel = channels_find(c, &rev);
+    if (channel != NULL && channel_keys_end(c, jx_str_or(channel, "id", ""), 0)) {
         channel_delete(call_changes(c), c->part, jx_str(channel, "id"), rev);
         call_audit(c, "channel.deleted", jx_str(channel, "id"));
         call_commit(c, 204, NULL);

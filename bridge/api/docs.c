@@ -27,6 +27,9 @@
 EMBED(docs_page_html, "page.html");
 EMBED(docs_page_js, "page.js");
 EMBED(docs_page_css, "page.css");
+EMBED(docs_window_html, "window.html");
+EMBED(docs_window_js, "window.js");
+EMBED(docs_window_css, "window.css");
 EMBED(docs_bundle_js, "swagger-ui-bundle.js");
 EMBED(docs_bundle_css, "swagger-ui.css");
 
@@ -42,7 +45,11 @@ static struct docs_file files[] = {
     {"page.css", "text/css; charset=utf-8", docs_page_css, docs_page_css_end, ""},
     {"swagger-ui-bundle.js", "text/javascript; charset=utf-8", docs_bundle_js, docs_bundle_js_end, ""},
     {"swagger-ui.css", "text/css; charset=utf-8", docs_bundle_css, docs_bundle_css_end, ""},
+    {"window.js", "text/javascript; charset=utf-8", docs_window_js, docs_window_js_end, ""},
+    {"window.css", "text/css; charset=utf-8", docs_window_css, docs_window_css_end, ""},
+    {"window.html", "text/html; charset=utf-8", docs_window_html, docs_window_html_end, ""},
 };
+#define WINDOW 7 /* the row of window.html */
 #define FILES (sizeof(files) / sizeof(files[0]))
 static pthread_once_t etags_once = PTHREAD_ONCE_INIT;
 
@@ -119,6 +126,11 @@ void docs_file(struct call *c)
 void docs_page(struct call *c)
 {
     send_file(c, &files[0]);
+}
+
+void docs_window(struct call *c)
+{
+    send_file(c, &files[WINDOW]);
 }
 
 void docs_page_of(struct call *c, const char *document)

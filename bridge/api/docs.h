@@ -8,4 +8,7 @@
  * not input: no quotes, no markup). */
 void docs_page_of(struct call *c, const char *document);
 
+/* Answers with the test window of an API channel. */
+void docs_window(struct call *c);
+
 #endif

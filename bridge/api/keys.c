@@ -67,6 +67,9 @@ json_t *key_create(struct changes *cs, const struct key_spec *spec, char out[KEY
     jx_set_time(key, "created_at", clock_wall_ms());
     jx_set_str(key, "created_by", spec->created_by);
     jx_set_str(key, "last_used_at", NULL);
+    if (spec->channel_id != NULL) {
+        jx_set_str(key, "channel_id", spec->channel_id);
+    }
     changes_expect(cs, KIND_KEY, PARTITION_GLOBAL, id.text, 0);
     changes_put(cs, KIND_KEY, PARTITION_GLOBAL, id.text, key);
     return key;

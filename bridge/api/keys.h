@@ -5,7 +5,8 @@
  * there is only the SHA-256 of the text (131 bits of chance need no slow hash) and its last four characters.
  * A key that is revoked is deleted, so the look-up by hash fails from the commit on. Record (KIND_KEY, global
  * partition): {"id", "account_id", "mode": "live|test", "name", "hash", "last4", "scopes": [],
- * "allowed_ips": [], "expires_at"|null, "created_at", "created_by"|null, "last_used_at"|null}. No scopes:
+ * "allowed_ips": [], "expires_at"|null, "created_at", "created_by"|null, "last_used_at"|null,
+ * "channel_id"? (a channel's own key)}. No scopes:
  * every scope. No allowed_ips: from anywhere. Thread: any. */
 #ifndef CHASQUI_API_KEYS_H
 #define CHASQUI_API_KEYS_H
@@ -30,6 +31,7 @@ struct key_spec {
     const char *expires_at;    /* RFC 3339, NULL: never */
     const json_t *allowed_ips; /* array of ranges, NULL: from anywhere */
     const char *created_by;    /* id of the key that made it, NULL: the administrator */
+    const char *channel_id;    /* the only channel it speaks for, over /channelsApi alone; NULL: a key of the account */
 };
 /* Adds a new key to cs; its text goes to out. Returns the record, new reference. */
 json_t *key_create(struct changes *cs, const struct key_spec *spec, char out[KEY_TEXT_SIZE]);

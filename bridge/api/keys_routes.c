@@ -184,6 +184,7 @@ void keys_rotate(struct call *c)
         .scopes = jx_arr(key, "scopes"),
         .expires_at = jx_str(key, "expires_at"),
         .allowed_ips = jx_arr(key, "allowed_ips"),
+        .channel_id = jx_str(key, "channel_id"),
         .created_by = c->caller.key_id[0] != '\0' ? c->caller.key_id : NULL,
     };
     end_key(c, key, rev, jx_int(c->body, "overlap_s", 0));

@@ -18,7 +18,7 @@
 
 void knowledge_list(struct call *c)
 {
-    json_t *agent = call_agent(c, NULL);
+    json_t *agent = knowledge_home(c);
     if (agent == NULL) {
         return;
     }
@@ -74,7 +74,7 @@ static void written_event(struct call *c, const json_t *doc)
 void knowledge_create(struct call *c)
 {
     const char *field = NULL;
-    json_t *agent = call_agent(c, NULL);
+    json_t *agent = knowledge_home(c);
     if (agent == NULL) {
         return;
     }
@@ -94,7 +94,7 @@ void knowledge_create(struct call *c)
 
 json_t *knowledge_find(struct call *c, uint64_t *rev)
 {
-    json_t *agent = call_agent(c, NULL);
+    json_t *agent = knowledge_home(c);
     json_t *doc = agent != NULL ? call_find(c, KIND_DOCUMENT, call_param(c, "document"), rev) : NULL;
     if (doc != NULL &&
         strcmp(jx_str_or(doc, "collection_id", ""), jx_str_or(agent, "collection_id", "")) != 0) {
@@ -224,6 +224,12 @@ static json_t *show_hit(const struct kb_hit *hit)
     return row;
 }
 
+/* What is to be searched is in memory: the handler runs again. */
+static void warmed(void *arg)
+{
+    call_run(arg);
+}
+
 /* Searches these collections. */
 static void search(struct call *c, const json_t *collections)
 {
@@ -234,6 +240,11 @@ static void search(struct call *c, const json_t *collections)
     query.limit = limit > 0 ? (size_t)limit : SEARCH_LIMIT;
     for (size_t i = 0; i < json_array_size(collections) && i < COLLECTIONS_MAX; i++) {
         ids[query.collection_count++] = json_string_value(json_array_get(collections, i));
+    }
+    if (c->state == NULL && !kb_ready(c->api->app->kb, &query, warmed, c)) {
+        c->state = c; /* waits once */
+        call_wait(c);
+        return;
     }
     enum err rc = kb_search(c->api->app->kb, &query, c->arena, &result);
     if (rc != ERR_OK) {

@@ -115,7 +115,7 @@ void knowledge_bulk_put(struct call *c)
     json_t *given, *out = json_object();
     const json_t *documents = jx_arr(c->body, "documents");
     call_keep(c, out);
-    struct bulk bulk = {.c = c, .agent = call_agent(c, NULL), .results = json_array(), .seen = json_object()};
+    struct bulk bulk = {.c = c, .agent = knowledge_home(c), .results = json_array(), .seen = json_object()};
     jx_set(out, "results", bulk.results);
     call_keep(c, bulk.seen);
     if (bulk.agent == NULL || !call_charge(c, (unsigned)json_array_size(documents))) {
@@ -177,7 +177,7 @@ static void drop_list(struct call *c, const json_t *agent, const char *list, jso
 void knowledge_bulk_delete(struct call *c)
 {
     int64_t deleted = 0;
-    json_t *agent = call_agent(c, NULL);
+    json_t *agent = knowledge_home(c);
     if (agent == NULL) {
         return;
     }

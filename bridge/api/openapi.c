@@ -96,7 +96,10 @@ static void operation_id(const struct route *route, const struct surface *surfac
     for (const char *at = route->method; *at != '\0'; at++) {
         buf_addc(out, (char)tolower((unsigned char)*at));
     }
-    buf_adds(out, surface->bit == ON_V1 ? "V1" : surface->prefix[0] == '\0' ? "Root" : "");
+    buf_adds(out, surface->bit == ON_V1           ? "V1"
+                  : surface->bit == ON_VIVI       ? "ChannelsApi"
+                  : surface->prefix[0] == '\0' ? "Root"
+                                                  : "");
     for (const char *at = route->path; *at != '\0'; at++) {
         if (isalnum((unsigned char)*at)) {
             buf_addc(out, raise ? (char)toupper((unsigned char)*at) : *at);
@@ -108,7 +111,7 @@ static void operation_id(const struct route *route, const struct surface *surfac
 /* The first literal word of the path. */
 static json_t *tag_of(const struct route *route)
 {
-    const char *word = route->path + 1;
+    const char *word = (route->surfaces & ON_VIVI) != 0 ? "channelsApi" : route->path + 1;
     return json_stringn(word, strcspn(word, "/"));
 }
 
@@ -338,5 +341,5 @@ json_t *openapi_document(const char *server, const char *title, unsigned surface
 void openapi_show(struct call *c)
 {
     c->bare = true;
-    call_reply(c, 200, openapi_document(c->api->app->public_url, "Chasqui", ON_BOTH | ON_ROOT));
+    call_reply(c, 200, openapi_document(c->api->app->public_url, "Chasqui", ON_BOTH | ON_VIVI | ON_ROOT));
 }

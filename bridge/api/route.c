@@ -31,7 +31,8 @@ static struct segments templates[sizeof(routes) / sizeof(routes[0])];
 /* The rows by their first segment and how many there are: a chain for each remainder, in the table's order.
  */
 #define CHAINS 128
-static unsigned short chain_first[CHAINS];                            /* row + 1; 0: none */
+#define OPEN_CHAIN CHAINS /* of the templates that begin with a parameter: those of /channelsApi alone */
+static unsigned short chain_first[CHAINS + 1];                        /* row + 1; 0: none */
 static unsigned short chain_next[sizeof(routes) / sizeof(routes[0])]; /* likewise */
 static pthread_once_t templates_once = PTHREAD_ONCE_INIT;
 
@@ -66,8 +67,9 @@ static unsigned chain_of(const struct segments *segments)
 static void link_chains(void)
 {
     for (unsigned i = route_count; i-- > 0;) {
-        CHECK(templates[i].count == 0 || !templates[i].at[0].param);
-        unsigned chain = chain_of(&templates[i]);
+        bool open = templates[i].count > 0 && templates[i].at[0].param;
+        CHECK(open == ((routes[i].surfaces & ON_VIVI) != 0));
+        unsigned chain = open ? OPEN_CHAIN : chain_of(&templates[i]);
         chain_next[i] = chain_first[chain];
         chain_first[chain] = (unsigned short)(i + 1);
     }
@@ -138,7 +140,8 @@ void route_find(const struct surface *surface, const char *method, const char *p
         segments.at[0].text =
             surface_alias(surface, segments.at[0].text, segments.at[0].len, &segments.at[0].len);
     }
-    for (unsigned row = chain_first[chain_of(&segments)]; row != 0; row = chain_next[row - 1]) {
+    unsigned chain = surface->bit == ON_VIVI ? OPEN_CHAIN : chain_of(&segments);
+    for (unsigned row = chain_first[chain]; row != 0; row = chain_next[row - 1]) {
         unsigned rank, i = row - 1;
         if ((routes[i].surfaces & surface->bit) == 0 || !fits(&templates[i], &segments, &rank) ||
             rank < best) {

@@ -15,6 +15,7 @@ static const char *const v1_aliases[][2] = {
 static const struct surface surfaces[] = {
     {ON_API, "/api/v1", false, false, "page_size", NULL},
     {ON_V1, "/v1", true, true, "pageSize", v1_aliases},
+    {ON_VIVI, "/channelsApi", true, false, "pageSize", NULL},
     {ON_ROOT | ON_ADMIN, "", false, false, "page_size", NULL},
 };
 #define SURFACES (sizeof(surfaces) / sizeof(surfaces[0]))

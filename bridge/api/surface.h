@@ -19,6 +19,7 @@ enum {
     ON_ADMIN = 8u, /* only over the Unix socket */
     ON_BOTH = ON_API | ON_V1,
     TEST_ONLY = 16u, /* keys of the test mode only */
+    ON_VIVI = 32u,   /* /channelsApi: one channel, and its own key */
 };
 
 struct surface {

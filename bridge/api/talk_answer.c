@@ -125,8 +125,8 @@ static void begin_stream(struct talk *t)
 
 /* ---- the end ---- */
 
-/* The answer as an object. message may be NULL: nothing was said. */
-static json_t *answer_of(const struct talk *t, const json_t *message, const char *source)
+json_t *talk_answer(const struct message_received *ids, const char *thread, const json_t *message,
+                    const char *source)
 {
     json_t *out = json_object(), *citations = jx_arr(message, "citations");
     jx_set_str(out, "message", jx_str_or(message, "text", ""));
@@ -134,10 +134,16 @@ static json_t *answer_of(const struct talk *t, const json_t *message, const char
     json_t *confidence = json_object_get(message, "confidence");
     jx_set(out, "confidence", confidence != NULL ? json_incref(confidence) : json_null());
     jx_set(out, "citations", citations != NULL ? json_incref(citations) : json_array());
-    jx_set_str(out, "conversation_id", t->ids.conversation_id.text);
-    jx_set_str(out, "message_id", jx_str_or(message, "id", t->ids.message_id.text));
-    jx_set_str(out, "thread_id", t->thread);
+    jx_set_str(out, "conversation_id", ids->conversation_id.text);
+    jx_set_str(out, "message_id", jx_str_or(message, "id", ids->message_id.text));
+    jx_set_str(out, "thread_id", thread);
     return out;
+}
+
+/* The same of a talk. */
+static json_t *answer_of(const struct talk *t, const json_t *message, const char *source)
+{
+    return talk_answer(&t->ids, t->thread, message, source);
 }
 
 /* The answer leaves. */

@@ -90,3 +90,5 @@ QUERY(insights_trends, "interval", "day|week", "rows of a day (default) or of se
 QUERY(insights_trends, "metric", "text", "a figure of the dashboard's totals or segments; default: conversations")
 QUERY(insights_trends, "compare", "previous", "adds the time of the same length before")
 QUERY(insights_breakdowns, "by", "channel|agent|language|hour|intent|segment", "the dimension; default: channel")
+QUERY(widget_config, "widget_id", "text", "the id of the agent, or of one of its channels")
+QUERY(zapier_sample, "event", "text", "the event type")

@@ -48,7 +48,7 @@ class IsolationCase(unittest.TestCase):
         for path in (f"/api/v1/leads/{shop.ids['lead']}/", f"/api/v1/appointments/{shop.ids['appointment']}/",
                      f"/api/v1/conversations/{shop.ids['conversation']}/", f"/api/v1/keys/{shop.ids['key']}/",
                      f"{base}/knowledge/{shop.ids['document']}/", f"{base}/webhooks/{shop.ids['webhook']}/",
-                     f"{base}/channels/{shop.ids['channel']}/", base + "/"):
+                     f"{base}/channels/{shop.ids['channel']}/", f"/api/v1/integrations/{shop.ids['integration']}/", base + "/"):
             cls.daemon.ok(cls.daemon.delete(path), 204)
         prefixes = {"contact": "con", "file": "fil", "hook": "hok", "quarantine": "qua", "letter": "dlq", "segment": "seg"}
         return {**shop.ids, **{name: f"{prefix}_{NOWHERE}" for name, prefix in prefixes.items()}}
@@ -97,7 +97,7 @@ class Document(IsolationCase):
         wanted = set()
         for method, path, surfaces, scope in rows:
             path = path if path == "/" else path.rstrip("/")
-            prefixes = {"ON_API": ["/api/v1"], "ON_V1": ["/v1"], "ON_BOTH": ["/api/v1", "/v1"], "ON_ROOT": [""]}
+            prefixes = {"ON_API": ["/api/v1"], "ON_V1": ["/v1"], "ON_BOTH": ["/api/v1", "/v1"], "ON_ROOT": [""], "ON_VIVI": ["/channelsApi"]}
             for word in re.findall(r"ON_\w+", surfaces):
                 wanted |= {(method, prefix + path, scope) for prefix in prefixes.get(word, [])}
         self.assertEqual({(o.method, o.path, o.scope) for o in self.operations}, wanted)
@@ -246,7 +246,7 @@ class Own(IsolationCase):
         """The other half of the matrix: a test that refuses everybody would pass without it. Deletions come last."""
         order = {"GET": 0, "POST": 1, "PATCH": 2, "PUT": 3, "DELETE": 4}
         unmade, shops = set(), {}
-        home = lambda operation: (operation.path.startswith("/api"), "agent" in operation.params)  # so that each deletes its own
+        home = lambda operation: (operation.path.startswith("/api"), "agent" in operation.params, "collection" in operation.params, "/zapier" in operation.path)  # so that each deletes its own
         for place in {home(operation) for operation in self.keyed()}:
             made = self.daemon.cli_json("accounts", "create", "--name", "Own")
             shops[place] = self.open(made["live_key"], made["agent_id"])

@@ -92,11 +92,14 @@ class Streams(KeyCase):
         self.model.default = Drip(self.hold)
         self.daemon.push("Opening hours", "When does the shop open? The shop opens at 9 in the morning on weekdays.")
         self.daemon.ok(self.daemon.patch(f"/api/v1/agents/{self.daemon.agent}/", {"model": self.model.settings}))
+        self.channel = self.daemon.ok(self.daemon.post(f"/api/v1/agents/{self.daemon.agent}/channels/", {"type": "api"}), 201)["id"]
 
     def open(self, route, key):
         method, path = route.split(" ")
-        path = path.replace("{agent}", self.daemon.agent)
-        stream = EventStream(self.daemon, path, key) if method == "GET" else PostStream(self.daemon, path, {"message": "When does the shop open?"}, key)
+        path = path.replace("{agent}", self.daemon.agent).replace("{channel}", self.channel)
+        body = {"message": "When does the shop open?"}
+        body.update({"threadId": f"stream of {key}"} if path.startswith("/channelsApi") else {})
+        stream = EventStream(self.daemon, path, key) if method == "GET" else PostStream(self.daemon, path, body, key)
         self.assertEqual(stream.status, 200, route)
         if method == "POST":
             stream.wait(2)  # the agent is writing

@@ -88,7 +88,7 @@ class Shop:
         """Makes one of everything; what takes a while is waited for."""
         made = self.make("/api/v1/agents/", {"name": "Agent " + self.canary}, 201)
         base = f"/api/v1/agents/{made['id']}"
-        self.ids.update(agent=made["id"],
+        self.ids.update(agent=made["id"], collection=made["collection_id"],
                         key=self.make("/api/v1/keys/", {"name": "Key " + self.canary}, 201)["id"],
                         document=self.daemon.push("Hours " + self.canary, f"When does the shop open? At nine, {self.canary}.",
                                                   key=self.key, agent=made["id"])["id"])
@@ -105,6 +105,8 @@ class Shop:
         self.ids["segment"] = self.make("/api/v1/insights/segments/", {"name": self.canary, "rules": {"language": "en"}}, 201)["id"]
         channel = self.daemon.whatsapp(self.graph.url, phone_number_id=self.graph.phone_number_id, key=self.key, agent=made["id"])
         self.ids["channel"] = channel["id"]
+        self.ids["integration"] = self.make("/api/v1/integrations/", {"type": "zapier", "name": self.canary, "events": ["webhook.test"],
+                                                                      "config": {"webhook_url": self.app.url}}, 201)["id"]
         self.ids["webhook"] = self.make(base + "/webhooks/", {"url": self.app.url, "events": ["*"], "description": self.canary}, 201)["id"]
         self.make(f"{base}/webhooks/{self.ids['webhook']}/test/", {})
         for graph, text in ((self.graph, "When does the shop open? " + self.canary), (self.stray, self.canary)):

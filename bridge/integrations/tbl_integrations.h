@@ -1,0 +1,23 @@
+/* tbl_integrations.h: the fields of each type's config.
+ * X("type", "field", kind): kind CONFIG_TEXT, CONFIG_URL, CONFIG_SECRET, CONFIG_SECRET_URL, CONFIG_HEADERS (a
+ * secret object), CONFIG_ANY. */
+X("slack", "webhook_url", CONFIG_SECRET_URL)
+X("slack", "bot_token", CONFIG_SECRET)
+X("slack", "token", CONFIG_SECRET)
+X("slack", "signing_secret", CONFIG_SECRET)
+X("slack", "channel", CONFIG_TEXT)
+X("slack", "base_url", CONFIG_URL)
+X("zoom", "account_id", CONFIG_TEXT)
+X("zoom", "client_id", CONFIG_TEXT)
+X("zoom", "client_secret", CONFIG_SECRET)
+X("zoom", "token", CONFIG_SECRET)
+X("zoom", "user_id", CONFIG_TEXT)
+X("zoom", "base_url", CONFIG_URL)
+X("zoom", "oauth_url", CONFIG_URL)
+X("zapier", "webhook_url", CONFIG_SECRET_URL)
+X("http", "url", CONFIG_URL)
+X("http", "webhook_url", CONFIG_SECRET_URL)
+X("http", "method", CONFIG_TEXT)
+X("http", "headers", CONFIG_HEADERS)
+X("http", "token", CONFIG_SECRET)
+X("http", "body", CONFIG_ANY)
