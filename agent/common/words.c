@@ -44,6 +44,18 @@ static void add_folded(struct buf *out, utf8proc_int32_t cp, const char *keep)
     }
 }
 
+/* The same for one byte of ASCII, which most texts are made of; no table is asked. */
+static void add_ascii(struct buf *out, char c, const char *keep)
+{
+    char low = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+
+    if ((low >= 'a' && low <= 'z') || (low >= '0' && low <= '9') || (low != 0 && strchr(keep, low) != NULL)) {
+        buf_addc(out, low);
+    } else if (out->len > 0 && out->data[out->len - 1] != ' ') {
+        buf_addc(out, ' ');
+    }
+}
+
 /* Folds the first WORDS_TEXT_MAX bytes; characters in keep stay as they are. */
 static char *fold(const char *text, const char *keep)
 {
@@ -54,9 +66,11 @@ static char *fold(const char *text, const char *keep)
     buf_init(&out, 8 * WORDS_TEXT_MAX);
     while (size > 0) {
         utf8proc_int32_t cp, parts[32];
-        utf8proc_ssize_t n = utf8proc_iterate(p, (utf8proc_ssize_t)size, &cp);
+        utf8proc_ssize_t n = *p < 0x80 ? 1 : utf8proc_iterate(p, (utf8proc_ssize_t)size, &cp);
         if (n <= 0) {
             n = 1;
+        } else if (*p < 0x80) {
+            add_ascii(&out, (char)*p, keep);
         } else {
             utf8proc_ssize_t count = utf8proc_decompose_char(
                 cp, parts, 32, UTF8PROC_CASEFOLD | UTF8PROC_COMPAT | UTF8PROC_DECOMPOSE, NULL);
@@ -187,13 +201,13 @@ bool words_hold(const char *folded, const char *phrase)
     if (size == 0) {
         return false;
     }
-    bool anywhere = is_unspaced(phrase);
-    for (const char *at = strstr(folded, phrase); at != NULL; at = strstr(at + 1, phrase)) {
+    const char *first = strstr(folded, phrase);
+    for (const char *at = first; at != NULL; at = strstr(at + 1, phrase)) {
         bool begins = at == folded || at[-1] == ' ';
         bool ends = at[size] == '\0' || at[size] == ' ';
-        if (anywhere || (begins && ends)) {
+        if (begins && ends) {
             return true;
         }
     }
-    return false;
+    return first != NULL && is_unspaced(phrase);
 }
