@@ -112,6 +112,11 @@ class Claim(unittest.TestCase):
                 if method in item and (path == prefix or path.startswith(prefix + "/"))}
 
     # -- what stories are made of --
+    def leave(self, close):
+        """Closes a fake once nothing that needs it waits any more: a job left behind would be tried for long."""
+        self.addCleanup(close)
+        self.addCleanup(wait_for, self.daemon.idle, "idle")
+
     def teach(self, title, content, key=None, **fields):
         """A document of the agent's own knowledge."""
         return self.ok(self.post(self.base + "/knowledge/", {"title": title, "content": content, "doc_type": "text", **fields}, key=key), 201)
@@ -131,7 +136,7 @@ class Claim(unittest.TestCase):
         """A WhatsApp number whose platform is a fake."""
         number = str(next(self.numbers))
         graph = FakeGraph(phone_number_id=number)
-        self.addCleanup(graph.__exit__)
+        self.leave(graph.__exit__)
         graph.channel = self.daemon.whatsapp(graph.url, phone_number_id=number, key=key or self.live, agent=self.agent, **fields)
         graph.attach(self.daemon.url + graph.channel["webhook_path"])
         return graph
@@ -139,7 +144,7 @@ class Claim(unittest.TestCase):
     def model(self, key=None, text="I am a model."):
         """A fake model that writes the agent's answers; every question reaches it."""
         model = FakeModel(text)
-        self.addCleanup(model.close)
+        self.leave(model.close)
         self.ok(self.patch(self.base + "/", {"model": model.settings, "settings": {
             "chat": {"confidence_threshold": 0, "fallback_behavior": "TRY_ANYWAY"}}}, key=key))
         return model
@@ -147,13 +152,13 @@ class Claim(unittest.TestCase):
     def app(self, *events, key=None, **fields):
         """A customer's app that takes these events."""
         app = FakeApp()
-        self.addCleanup(app.__exit__)
+        self.leave(app.__exit__)
         app.hook = self.ok(self.post("/v1/webhooks", {"url": app.url, "events": list(events or ["*"]), **fields}, key=key), 201)
         return app
 
     def site(self):
         site = Website()
-        self.addCleanup(site.close)
+        self.leave(site.close)
         return site
 
     def upload(self, name, data, kind="text/plain"):

@@ -13,7 +13,7 @@ import unittest
 from tests.claims.case import PAGES, Claim
 
 MODULES = ("test_convoai_waiting", "test_convoai", "test_convoai_limits", "test_nexvio", "test_rovixal", "test_rovixal_parts", "test_vivi", "test_vivollo",
-           "test_examples")
+           "test_examples", "test_npm")
 AT_ONCE = 3  # modules, each with a daemon of its own
 NAME = re.compile(r"test_([A-Z]+)_(\d\d)_")
 
