@@ -191,6 +191,17 @@ json_t *report_head(const struct report *r)
 
 /* ---- the slices ---- */
 
+/* True if the report reads what the roll-up writes. */
+static bool needs_tail(const struct report_spec *spec)
+{
+    for (size_t i = 0; i < sizeof spec->walks / sizeof *spec->walks && spec->walks[i].look != NULL; i++) {
+        if (spec->walks[i].kind == KIND_ROLLUP || spec->walks[i].kind == KIND_INSIGHT) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Empties what was gathered: the mark has moved, or this is the begin. */
 static void report_begin(struct report *r, const struct rollup_mark *mark)
 {
@@ -198,7 +209,7 @@ static void report_begin(struct report *r, const struct rollup_mark *mark)
 
     run->mark = *mark;
     run->begun = true;
-    run->walk = 0;
+    run->walk = needs_tail(r->spec) ? 0 : TAIL_WALKS;
     run->at[0] = '\0';
     fold_free(run->tail);
     run->tail = fold_new(r->c->part);

@@ -140,11 +140,19 @@ struct seen {
     const json_t *message;
 };
 
+static bool is_negative(const char *text)
+{
+    char *folded = words_fold(text);
+    bool negative = mood_points(text, folded) >= MOOD_NEGATIVE;
+
+    free(folded);
+    return negative;
+}
+
 static void seen_customer(struct seen *s, const char *id)
 {
     const char *text = jx_str_or(s->message, "text", "");
     const char *language = jx_str(s->insight, "language") == NULL ? terms_language(text) : NULL;
-    char *folded = words_fold(text);
 
     add(s->figures, metric_name(METRIC_IN));
     add(s->insight, "in");
@@ -155,10 +163,9 @@ static void seen_customer(struct seen *s, const char *id)
     if (jx_str(s->insight, "question_id") == NULL && terms_any(text)) {
         jx_set_str(s->insight, "question_id", id);
     }
-    if (mood_points(text, folded) >= MOOD_NEGATIVE) {
+    if (!jx_bool(s->insight, "negative", false) && is_negative(text)) {
         jx_set_bool(s->insight, "negative", true);
     }
-    free(folded);
 }
 
 static void seen_ai(struct seen *s, const char *id)
