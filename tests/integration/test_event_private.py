@@ -14,9 +14,9 @@ class PrivateTargets(unittest.TestCase):
         """The figures of a run in a network namespace without routes."""
         if shutil.which("unshare") is None or shutil.which("ip") is None:
             self.skipTest("unshare or ip is not on this machine")
-        if subprocess.run(["unshare", "-n", "ip", "link", "set", "lo", "up"], capture_output=True).returncode != 0:
+        if subprocess.run(["unshare", "-n", "-m", "ip", "link", "set", "lo", "up"], capture_output=True).returncode != 0:
             self.skipTest("network namespaces are not permitted here")
-        done = subprocess.run(["unshare", "-n", sys.executable, "-m", "tests.support.private_targets", mode], cwd=ROOT, capture_output=True,
+        done = subprocess.run(["unshare", "-n", "-m", sys.executable, "-m", "tests.support.private_targets", mode], cwd=ROOT, capture_output=True,
                               text=True, timeout=180, env=dict(os.environ))
         self.assertEqual(done.returncode, 0, done.stderr[-3000:])
         return json.loads(done.stdout.splitlines()[-1])
@@ -33,3 +33,8 @@ class PrivateTargets(unittest.TestCase):
     def test_without_the_defence_many_of_them_arrive(self):
         seen = self.run_inside("open")
         self.assertGreaterEqual(seen["connections"], 40)
+
+    def test_a_name_that_turns_private_is_not_connected_to(self):
+        seen = self.run_inside("flip")
+        self.assertEqual(seen["ends"][:3], ["answered", "blocked_address", "blocked_address"])
+        self.assertEqual((seen["public"], seen["private"]), (2 if seen["ends"][3] == "answered" else 1, 0))

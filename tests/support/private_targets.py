@@ -1,9 +1,11 @@
 """Spellings of private addresses, tried against a daemon whose defence is on. Run inside a network namespace of its own, where the
-private addresses are local and a trap listens on all of them: python3 -m tests.support.private_targets guarded|open. Prints one JSON object."""
+private addresses are local and a trap listens on all of them: python3 -m tests.support.private_targets guarded|open|flip. flip needs
+a mount namespace, too, and makes a name that is public at first point to a private address. Prints one JSON object."""
 import json
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 
 from tests.support.daemon import Daemon, wait_for
@@ -73,5 +75,61 @@ def main(mode):
     print(json.dumps({"tried": len(urls), "refused": refused, "ends": ends, "connections": trap.connections}))
 
 
+PUBLIC = "93.184.216.34"
+
+
+class Listener:
+    """Counts requests on one address and says 200."""
+
+    def __init__(self, address, port=0):
+        self.requests = 0
+        self.socket = socket.create_server((address, port), backlog=64)
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            client, _ = self.socket.accept()
+            self.requests += 1
+            client.recv(65536)
+            client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            client.close()
+
+
+def name(address, *more):
+    """What the name server says from now on."""
+    with open("/etc/hosts", "w", encoding="ascii") as hosts:
+        hosts.writelines(f"{a} flip.example\n" for a in (address, *more))
+
+
+def first_end(daemon, hook, event):
+    """How the first attempt to bring that event ended, once it has."""
+    rows = daemon.ok(daemon.get(f"/v1/webhooks/{hook}/deliveries/"))["data"]
+    row = next(r for r in rows if event in r.values())
+    attempts = daemon.ok(daemon.get(f"/v1/webhooks/{hook}/deliveries/{row['id']}/"))["attempts"]
+    return attempts and attempts[0].get("error", "answered")
+
+
+def flip():
+    with tempfile.NamedTemporaryFile() as hosts:
+        subprocess.run(["mount", "--bind", hosts.name, "/etc/hosts"], check=True)
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        subprocess.run(["ip", "addr", "add", f"{PUBLIC}/32", "dev", "lo"], check=True)
+        public = Listener(PUBLIC)
+        private = Listener("127.0.0.1", public.port)
+        daemon = Daemon(allow_private="192.0.2.200/32")  # lets the operator use plain http at all
+        del daemon.options["allow_private_networks"]
+        ends = []
+        with daemon:
+            name(PUBLIC)
+            hook = daemon.ok(daemon.post("/v1/webhooks/", {"url": f"http://flip.example:{public.port}/", "events": ["lead.created"]}), 201)["id"]
+            for addresses in ((PUBLIC,), ("127.0.0.1",), ("169.254.169.254",), ("127.0.0.1", PUBLIC)):
+                name(*addresses)
+                daemon.restart()  # forgets what the name was before
+                event = daemon.ok(daemon.post(f"/v1/webhooks/{hook}/test/"), 202)["eventId"]
+                ends.append(wait_for(lambda event=event: first_end(daemon, hook, event), "an attempt", 30))
+        print(json.dumps({"ends": ends, "public": public.requests, "private": private.requests}))
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    flip() if sys.argv[1] == "flip" else main(sys.argv[1])
