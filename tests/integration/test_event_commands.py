@@ -6,6 +6,7 @@ import stat
 import subprocess
 import unittest
 
+from tests.integration.test_events import misfits
 from tests.support import receivers
 from tests.support.app import FakeApp, signature_of
 from tests.support.daemon import CHASQUI, Daemon, wait_for
@@ -107,6 +108,9 @@ class Others(CommandCase):
                 before = app.types().count(event)
                 self.trigger(event)
                 app.wait(event, before + 1)
+            schemas = {row["type"]: row["schema"] for row in self.daemon.ok(self.daemon.get("/api/v1/webhooks/events/"))["results"]}
+            for event in app.events:
+                self.assertEqual(misfits(schemas[event["type"]], event), [], event["type"])
         self.assertEqual(self.daemon.cli("trigger", "no.such").returncode, 2)
         self.assertEqual(self.daemon.cli("--live", "trigger", "message.received").returncode, 2)
 
