@@ -152,10 +152,22 @@ size_t turn_search_more(struct turn *turn, const char *text)
     return all.count - before;
 }
 
+/* What is to be searched is in memory. */
+static void warmed(void *arg)
+{
+    turn_resume(arg);
+}
+
 enum turn_outcome turn_search(struct turn *turn)
 {
     struct kb_query query = query_of(turn);
 
+    if (!turn->warmed) {
+        turn->warmed = true;
+        if (!kb_ready(turn->kb, &query, warmed, turn)) {
+            return TURN_WAIT;
+        }
+    }
     turn->found = find(turn, &query, turn->question, turn->previous);
     if (json_array_size(turn->burst) > 1) {
         search_parts(turn, &query);

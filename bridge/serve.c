@@ -245,6 +245,9 @@ static void close_all(struct app *app)
 {
     atomic_store(&app->draining, true);
     unsigned cut = 0;
+    if (app->kb != NULL) {
+        kb_rest(app->kb); /* it posts to loops that are about to end */
+    }
     if (app->http != NULL) {
         cut += http_server_stop(app->http, DRAIN_MS);
     }

@@ -283,6 +283,20 @@ enum err kb_cache_hold(struct kb_cache *cache, uint32_t collection, struct kb_ho
     return ERR_OK;
 }
 
+bool kb_cache_has(struct kb_cache *cache, uint32_t collection)
+{
+    struct kb_hot *hot;
+
+    pthread_mutex_lock(&cache->mutex);
+    HASH_FIND(hh, cache->by_collection, &collection, sizeof collection, hot);
+    bool has = hot != NULL && pthread_rwlock_tryrdlock(&hot->lock) == 0;
+    if (has) {
+        pthread_rwlock_unlock(&hot->lock);
+    }
+    pthread_mutex_unlock(&cache->mutex);
+    return has;
+}
+
 void kb_cache_drop(struct kb_cache *cache, struct kb_hot *hot)
 {
     pthread_rwlock_unlock(&hot->lock);

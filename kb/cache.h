@@ -24,6 +24,8 @@ void kb_cache_limit(struct kb_cache *cache, size_t bytes);
 
 /* Loads the collection if it is not there and locks it for reading. */
 enum err kb_cache_hold(struct kb_cache *cache, uint32_t collection, struct kb_hot **out) MUST_CHECK;
+/* True if the collection is there and nobody is writing to it. */
+bool kb_cache_has(struct kb_cache *cache, uint32_t collection);
 void kb_cache_drop(struct kb_cache *cache, struct kb_hot *hot);
 const struct kb_index *kb_hot_index(const struct kb_hot *hot);
 

@@ -22,6 +22,7 @@ enum err kb_open(struct store *store, const char *dir, struct kb **out)
     }
     kb->store = store;
     kb->cache = kb_cache_new(kb->kv, CACHE_BYTES);
+    kb->warm = kb_warm_new(kb);
     kb->previous_weight = PREVIOUS_WEIGHT;
     pthread_mutex_init(&kb->mutex, NULL);
     pthread_cond_init(&kb->wake, NULL);
@@ -40,6 +41,8 @@ void kb_close(struct kb *kb)
     if (kb == NULL) {
         return;
     }
+    kb_warm_stop(kb->warm);
+    kb_warm_free(kb->warm);
     kb_follow_stop(kb);
     for (size_t i = 0; i < kb->ranker_count; i++) {
         kb_ranker_free(kb->rankers[i]);

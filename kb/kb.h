@@ -93,9 +93,17 @@ struct kb_result {
 };
 /* Everything in *result lives in the arena. An empty knowledge base gives count 0 and ERR_OK. Of text and
  * previous the first 2,048 bytes count. The first search of a collection reads it into memory (some 20,000
- * chunks a second) and blocks as long; later ones take well under a millisecond for up to 20,000 chunks. */
+ * chunks a second) and blocks as long (kb_ready avoids that); later ones take well under a millisecond for up
+ * to 20,000 chunks. */
 enum err kb_search(struct kb *kb, const struct kb_query *query, struct arena *arena,
                    struct kb_result *result) MUST_CHECK;
+
+/* For callers on a loop that must not block: true if kb_search with this query may be called now. False: some
+ * collection is large and not in memory; it is being read, and fn(arg) comes on loop_current() once it is, or
+ * could not be. Then search, whatever this would say again. The query is not kept. */
+bool kb_ready(struct kb *kb, const struct kb_query *query, void (*fn)(void *arg), void *arg);
+/* Tells at once whoever waits for that, and makes nobody wait any more; before loops are stopped. */
+void kb_rest(struct kb *kb);
 
 /* The sentences of a passage that answer the query, in their order in the passage, at most max bytes: what
  * the extractive generator says. Whole sentences only; falls back to the head of the passage cut at a word.

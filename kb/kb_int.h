@@ -13,11 +13,13 @@
 #define KB_RANKERS 8 /* scratch memories kept for the next question */
 
 struct kb_waiter; /* follow.c */
+struct kb_warm;   /* warm.c */
 
 struct kb {
     struct store *store;
     struct kv *kv; /* owned */
     struct kb_cache *cache;
+    struct kb_warm *warm; /* owned */
     double previous_weight;
 
     pthread_mutex_t mutex; /* guards what follows */
@@ -30,6 +32,11 @@ struct kb {
     size_t ranker_count;
     pthread_t writer;
 };
+
+/* ---- warm.c: the reader ahead ---- */
+struct kb_warm *kb_warm_new(struct kb *kb);
+void kb_warm_stop(struct kb_warm *warm); /* tells who waits; once more is fine */
+void kb_warm_free(struct kb_warm *warm); /* stopped */
 
 /* ---- write.c: the changes of one commit ---- */
 struct kb_batch;
