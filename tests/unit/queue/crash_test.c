@@ -1,5 +1,6 @@
 /* crash_test.c: a writer killed at any moment loses nothing it was told is durable, and half-does nothing. */
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "store_fixture.h"
@@ -20,8 +21,23 @@ static struct changes *nth_set(int n)
     return cs;
 }
 
-/* Writes sets from number first on and reports each that is durable, until killed. */
-_Noreturn static void writer(const char *uri, int first, int out)
+/* Leaves the process no memory but what it has taken from the system, and takes that. */
+static void memory_ends(void)
+{
+    static void *volatile taken;
+
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    setrlimit(RLIMIT_AS, &(struct rlimit){1 << 20, 1 << 20});
+    for (size_t size = 1 << 20; size >= 64; size /= 2) {
+        do {
+            taken = malloc(size);
+        } while (taken != NULL);
+    }
+}
+
+/* Writes sets from number first on and reports each that is durable, until killed; after number `dry` there
+ * is no memory left, 0: there is. */
+_Noreturn static void writer(const char *uri, int first, int dry, int out)
 {
     struct store *store;
 
@@ -32,11 +48,15 @@ _Noreturn static void writer(const char *uri, int first, int out)
         if (store_submit_wait(store, nth_set(n), NULL) != ERR_OK || write(out, &n, sizeof n) != sizeof n) {
             _exit(2);
         }
+        if (n == dry) {
+            memory_ends();
+        }
     }
 }
 
-/* Runs a writer, kills it after some answers; returns the last number it was told is durable. */
-static int killed_writer(const struct fixture *f, int first, int answers)
+/* Runs a writer, kills it (dry: takes its memory away) after some answers; returns the last number it was
+ * told is durable. */
+static int ended_writer(const struct fixture *f, int first, int answers, bool dry)
 {
     int fds[2], n, last = first - 1;
 
@@ -45,13 +65,13 @@ static int killed_writer(const struct fixture *f, int first, int answers)
     assert_true(pid >= 0);
     if (pid == 0) {
         close(fds[0]);
-        writer(f->uri, first, fds[1]);
+        writer(f->uri, first, dry ? first + answers - 1 : 0, fds[1]);
     }
     close(fds[1]);
     while (read(fds[0], &n, sizeof n) == sizeof n) {
         assert_int_equal(n, last + 1);
         last = n;
-        if (n - first + 1 == answers) {
+        if (!dry && n - first + 1 == answers) {
             kill(pid, SIGKILL);
         }
     }
@@ -60,9 +80,9 @@ static int killed_writer(const struct fixture *f, int first, int answers)
     return last;
 }
 
-static void test_kill(void **state)
+/* Ends writers again and again; what they were told is durable is whole each time. */
+static void end_and_check(struct fixture *f, bool dry)
 {
-    struct fixture *f = *state;
     int next = 1;
 
     store_close(f->store);
@@ -70,7 +90,7 @@ static void test_kill(void **state)
     for (int round = 0; round < ROUNDS; round++) {
         struct queue_shape shape;
         struct snapshot *snap;
-        int last = killed_writer(f, next, 3 + round * 7);
+        int last = ended_writer(f, next, 3 + round * 7, dry);
         assert_true(last >= next);
         assert_int_equal(store_open(f->uri, MAP_SIZE, 1024, &f->store), ERR_OK);
         assert_int_equal(snapshot_open(f->store, &snap), ERR_OK);
@@ -88,6 +108,18 @@ static void test_kill(void **state)
     }
 }
 
+static void test_kill(void **state)
+{
+    end_and_check(*state, false);
+}
+
+/* An allocation of ours that fails ends the process at once: as a crash does, it may cost what was not
+ * acknowledged, and nothing else. */
+static void test_memory_ends(void **state)
+{
+    end_and_check(*state, true);
+}
+
 static void test_second_process(void **state)
 {
     struct fixture *f = *state;
@@ -100,7 +132,7 @@ static void test_second_process(void **state)
     assert_true(pid >= 0);
     if (pid == 0) {
         close(fds[0]);
-        writer(f->uri, 1, fds[1]);
+        writer(f->uri, 1, 0, fds[1]);
     }
     close(fds[1]);
     assert_int_equal(read(fds[0], &status, sizeof status), sizeof status);
@@ -116,6 +148,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORE_TEST(test_kill),
+        STORE_TEST(test_memory_ends),
         STORE_TEST(test_second_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -456,89 +456,6 @@ static void test_open_refusals(void **state)
     assert_int_equal(store_open(f->uri, MAP_SIZE, 10, &second), ERR_SCHEMA);
 }
 
-/* Takes the index entries out of every record, as a version wrote them that had no index. */
-static void records_without_entries(struct kv_txn *txn, unsigned table)
-{
-    struct kv_cursor *cursor;
-    struct kv_bytes key, value;
-    struct record_view view;
-    struct {
-        uint8_t key[KV_KEY_MAX], value[512];
-        size_t key_size, value_size;
-    } *rows = xcalloc(1000, sizeof *rows);
-    size_t count = 0;
-
-    assert_int_equal(kv_cursor_open(txn, table, &cursor), ERR_OK);
-    for (enum err rc = kv_cursor_first(cursor, &key, &value); rc == ERR_OK; rc = kv_cursor_next(cursor, &key, &value)) {
-        assert_true(count < 1000 && record_view(value, &view));
-        memcpy(rows[count].key, key.data, key.size);
-        rows[count].key_size = key.size;
-        memcpy(rows[count].value, value.data, RECORD_HEAD - 4);
-        put_u32(rows[count].value + RECORD_HEAD - 4, 0);
-        memcpy(rows[count].value + RECORD_HEAD, view.body, view.body_size);
-        rows[count++].value_size = RECORD_HEAD + view.body_size;
-    }
-    kv_cursor_close(cursor);
-    for (size_t i = 0; i < count; i++) {
-        assert_int_equal(kv_put(txn, table, KV_BYTES(rows[i].key, rows[i].key_size),
-                                KV_BYTES(rows[i].value, rows[i].value_size)),
-                         ERR_OK);
-    }
-    free(rows);
-}
-
-/* A store whose index entries were made by an older table gets them anew; the records stay as they are. */
-static void test_upgrade_of_indexes(void **state)
-{
-    struct fixture *f = *state;
-    const char *const tables[] = {"meta", "index", "count", "record"};
-    const uint8_t older[8] = {[7] = 42};
-    struct kv_options options = {.map_size = MAP_SIZE};
-    struct page_query query = {.kind = KIND_MESSAGE, .part = "acc_1:live", .index = INDEX_MESSAGE_CONVERSATION,
-                               .match = {"cnv_1"}, .limit = 1000};
-    struct store_page page;
-    struct snapshot *snap;
-    struct kv_txn *txn;
-    struct kv *kv;
-
-    struct changes *cs = changes_new();
-    json_t *account = json_pack("{s:s}", "id", "acc_1");
-    changes_put(cs, KIND_ACCOUNT, PARTITION_GLOBAL, "acc_1", account);
-    json_decref(account);
-    for (int i = 0; i < 700; i++) {
-        char id[32];
-        snprintf(id, sizeof id, "msg_%04d", i);
-        json_t *message = json_pack("{s:s, s:s}", "id", id, "conversation_id", "cnv_1");
-        changes_put(cs, KIND_MESSAGE, "acc_1:live", id, message);
-        json_decref(message);
-    }
-    assert_int_equal(store_submit_wait(f->store, cs, NULL), ERR_OK);
-    store_close(f->store);
-    f->store = NULL;
-    assert_int_equal(kv_open(f->dir, &options, tables, 4, &kv), ERR_OK);
-    assert_int_equal(kv_begin_write(kv, &txn), ERR_OK);
-    assert_int_equal(kv_clear(txn, 1), ERR_OK);
-    assert_int_equal(kv_clear(txn, 2), ERR_OK);
-    records_without_entries(txn, 3);
-    assert_int_equal(kv_put(txn, 0, KV_BYTES("layout", 6), KV_BYTES(older, 8)), ERR_OK);
-    assert_int_equal(kv_commit(txn), ERR_OK);
-    kv_close(kv);
-
-    fixture_reopen(f);
-    assert_int_equal(snapshot_open(f->store, &snap), ERR_OK);
-    assert_int_equal(snapshot_page(snap, &query, &page), ERR_OK);
-    assert_int_equal(page.count, 700);
-    assert_string_equal(page.rows[699].id, "msg_0699");
-    assert_int_equal(snapshot_count(snap, KIND_MESSAGE, "acc_1:live", INDEX_MESSAGE_CONVERSATION, "cnv_1"), 700);
-    store_page_free(&page);
-    snapshot_close(snap);
-    uint64_t before = 0, after = 0;
-    json_decref(get(f, KIND_MESSAGE, "acc_1:live", "msg_0001", &before));
-    fixture_reopen(f);
-    json_decref(get(f, KIND_MESSAGE, "acc_1:live", "msg_0001", &after));
-    assert_int_equal(before, after); /* the next opening has nothing to do */
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -555,7 +472,6 @@ int main(void)
         STORE_TEST(test_scan_goes_both_ways_and_on),
         STORE_TEST(test_backup),
         STORE_TEST(test_open_refusals),
-        STORE_TEST(test_upgrade_of_indexes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
