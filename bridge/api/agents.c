@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bridge/api/agent_channels.h"
 #include "bridge/api/call.h"
 #include "bridge/api/channel_keys.h"
 #include "bridge/api/list.h"
@@ -27,7 +28,7 @@ void agents_list(struct call *c)
  * call has ended. */
 static bool settable(struct call *c)
 {
-    static const char *const fixed[] = {"id", "collection_id", "channels", "created_at", "updated_at"};
+    static const char *const fixed[] = {"id", "collection_id", "created_at", "updated_at"};
     for (unsigned i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
         if (json_object_get(c->body, fixed[i]) != NULL) {
             call_fail(c, API_BAD_FIELD, fixed[i], "%s cannot be set.", fixed[i]);
@@ -50,8 +51,16 @@ void agents_create(struct call *c)
         return;
     }
     call_keep(c, agent);
+    json_t *out = call_keep(c, agent_public(agent)), *channels = NULL;
+    if (json_object_get(c->body, "channels") != NULL) {
+        channels = agent_channels_set(c, agent);
+        if (channels == NULL) {
+            return;
+        }
+        jx_set(out, "channels", json_incref(channels));
+    }
     call_audit(c, "agent.created", jx_str(agent, "id"));
-    call_commit(c, 201, agent_public(agent));
+    call_commit(c, 201, json_incref(out));
 }
 
 /* The agent as it leaves, with the ids of its channels. */
@@ -66,11 +75,7 @@ static json_t *show(struct call *c, const json_t *agent)
                                .limit = 100};
     if (snapshot_page(c->snap, &query, &page) == ERR_OK) {
         for (size_t i = 0; i < page.count; i++) {
-            json_t *item = json_object();
-            jx_set_str(item, "id", page.rows[i].id);
-            jx_set_str(item, "type", jx_str(page.rows[i].body, "type"));
-            jx_set_str(item, "status", jx_str(page.rows[i].body, "status"));
-            jx_push(channels, item);
+            jx_push(channels, agent_channel_show(page.rows[i].body));
         }
         store_page_free(&page);
     }
@@ -105,10 +110,21 @@ void agents_change(struct call *c)
     if (strcmp(c->route->method, "PUT") != 0 && !settable(c)) {
         return;
     }
-    json_t *agent = call_agent(c, &rev);
-    if (agent != NULL && update(c, agent, rev, c->body)) {
-        call_commit(c, 200, show(c, agent));
+    json_t *agent = call_agent(c, &rev), *channels = NULL;
+    if (agent == NULL || !update(c, agent, rev, c->body)) {
+        return;
     }
+    if (strcmp(c->route->method, "PATCH") == 0 && json_object_get(c->body, "channels") != NULL) {
+        channels = agent_channels_set(c, agent);
+        if (channels == NULL) {
+            return;
+        }
+    }
+    json_t *out = show(c, agent);
+    if (channels != NULL) {
+        jx_set(out, "channels", json_incref(channels));
+    }
+    call_commit(c, 200, out);
 }
 
 /* Deletes what an index lists under this agent or collection. False: too much for one change-set; the call

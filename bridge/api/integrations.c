@@ -183,14 +183,15 @@ void integrations_slack(struct call *c)
 
 /* ---- Zapier ---- */
 
-/* The newest events of a type, or the catalogue's example; a bare list, as Zapier reads it. */
+/* The newest events of a type (of any, if none is named), or the catalogue's example; a bare list, as Zapier
+ * reads it. */
 void zapier_sample(struct call *c)
 {
     struct store_page page;
     const char *type = call_query(c, "event");
     struct page_query query = {
         .kind = KIND_EVENT, .part = c->part, .descending = true, .limit = SAMPLES_READ};
-    if (type == NULL || !event_subscription_valid(type) || strchr(type, '*') != NULL) {
+    if (type != NULL && (!event_subscription_valid(type) || strchr(type, '*') != NULL)) {
         call_fail(c, API_BAD_FIELD, "event", "event must name an event type.");
         return;
     }
@@ -201,7 +202,7 @@ void zapier_sample(struct call *c)
         }
         return;
     }
-    json_t *patterns = json_pack("[s]", type), *found = call_keep(c, json_array());
+    json_t *patterns = json_pack("[s]", type != NULL ? type : "*"), *found = call_keep(c, json_array());
     for (size_t i = 0; i < page.count && json_array_size(found) < SAMPLES; i++) {
         if (event_subscribed(patterns, jx_str_or(page.rows[i].body, "type", ""))) {
             jx_push(found, json_incref(page.rows[i].body));
@@ -210,7 +211,7 @@ void zapier_sample(struct call *c)
     store_page_free(&page);
     json_decref(patterns);
     if (json_array_size(found) == 0) {
-        jx_push(found, catalogue_example(type));
+        jx_push(found, catalogue_example(type != NULL ? type : "message.received"));
     }
     struct buf text;
     buf_init(&text, 4u << 20);

@@ -244,7 +244,7 @@ class RestHooks(Case):
         self.say("When does the shop open?", "hook-2")
         wait_for(self.daemon.idle, "the queues")
         self.assertEqual(len(app.calls), 1)
-        self.assertEqual(self.daemon.get("/v1/zapier/events").status, 400)
+        self.assertEqual(self.daemon.get("/v1/zapier/events?event=no.such").status, 400)
 
 
 class Guard(unittest.TestCase):

@@ -43,6 +43,21 @@ class Bots(Case):
             self.assertEqual(request.body["model"], "owl-1")
             self.ok(self.daemon.patch(bot, {"model": {"provider": "extractive"}}))
 
+    def test_channels_are_part_of_a_bot(self):
+        bot = self.ok(self.daemon.post("/v1/bots", {"name": "Channelled", "channels": [{"type": "api", "name": "Till"}]}), 201)
+        path = f"/v1/bots/{bot['id']}"
+        own = bot["channels"][0]
+        self.assertEqual((own["type"], self.ok(self.daemon.get(path))["channels"]), ("api", [own]))
+        other = self.ok(self.daemon.post(f"/v1/bots/{self.daemon.agent}/channels", {"type": "api"}), 201)["id"]
+        changed = self.ok(self.daemon.patch(path, {"channels": [{"type": "api"}, other]}))
+        self.assertEqual([row["id"] for row in changed["channels"]], [own["id"], other])
+        self.assertEqual({row["id"] for row in self.ok(self.daemon.get(path))["channels"]}, {own["id"], other})
+        self.ok(self.daemon.patch(path, {"channels": [other]}))
+        self.assertEqual([row["id"] for row in self.ok(self.daemon.get(path))["channels"]], [other])
+        for bad in (["chn_nobody"], [{}], "x", [{"type": "fax"}]):
+            self.assertEqual(self.daemon.patch(path, {"channels": bad}).status, 400, bad)
+        self.assertEqual([row["id"] for row in self.ok(self.daemon.get(path))["channels"]], [other])
+
     def test_knowledge_is_attached_and_detached(self):
         collection = self.ok(self.daemon.post("/v1/collections", {"name": "Parking"}), 201)["id"]
         self.ok(self.daemon.post(f"/v1/collections/{collection}/documents",
