@@ -11,6 +11,7 @@
 
 #include "agent/gaps.h"
 #include "agent/handoff.h"
+#include "agent/tongue.h"
 #include "channels/conversation.h"
 #include "channels/message.h"
 #include "queue/base/clock.h"
@@ -75,12 +76,22 @@ static void add_reply(struct turn *turn, struct changes *cs, struct snapshot *sn
     changes_add(cs, turn->part, "turns.replied", 1);
 }
 
+/* What the customer is told in their language, if the agent has no word of its own. */
+static const char *usual_announcement(const struct turn *turn, const struct handoff_row *row)
+{
+    const struct tongue *tongue = tongue_of(turn->question, turn->history);
+
+    return row->announce[0] == '\0'                 ? ""
+           : turn->reason == HANDOFF_LOW_CONFIDENCE ? tongue->announce_unsure
+                                                    : tongue->announce;
+}
+
 static void add_handoff(struct turn *turn, struct changes *cs, struct snapshot *snap)
 {
     const struct handoff_row *row = handoff_reason_row(turn->reason);
     const char *announce = turn->announce != NULL
                                ? turn->announce
-                               : jx_str_or(turn_handoff(turn), "announce", row->announce);
+                               : jx_str_or(turn_handoff(turn), "announce", usual_announcement(turn, row));
     const json_t *then = jx_obj(turn->own_rule, "then");
     const char *note = turn->note != NULL ? turn->note : row->note, *own = jx_str(then, "note");
     const char *assign_to = jx_str(then, "assign_to");

@@ -8,14 +8,16 @@
 
 #include "agent/cite.h"
 #include "agent/guard.h"
+#include "agent/tongue.h"
 #include "agent/toolbox.h"
 
 #define TOPICS_SHOWN 4
 
-static const char text_unknown[] = "I don't know that one for certain, sorry.";
-static const char text_clarify[] =
-    "I'm not sure I understood. Could you tell me a little more about what you need?";
-static const char text_topics[] = "I don't have an answer to that one. I can help with:";
+/* What is said where the agent has no words of its own, in the customer's language. */
+static const struct tongue *words(const struct turn *turn)
+{
+    return tongue_of(turn->question, turn->history);
+}
 
 /* True if our last word in this conversation was a fallback already: asking a second time helps nobody. */
 static bool fell_back_before(const struct turn *turn)
@@ -35,7 +37,7 @@ static void fall_escalate(struct turn *turn)
     if (jx_bool(turn_handoff(turn), "low_confidence", true)) {
         turn_hand_off(turn, HANDOFF_LOW_CONFIDENCE, "low_confidence");
     } else {
-        turn_reply(turn, text_unknown, "fallback");
+        turn_reply(turn, words(turn)->unknown, "fallback");
     }
 }
 
@@ -44,7 +46,7 @@ static void fall_clarify(struct turn *turn)
     if (fell_back_before(turn)) {
         fall_escalate(turn);
     } else {
-        turn_reply(turn, text_clarify, "fallback");
+        turn_reply(turn, words(turn)->clarify, "fallback");
     }
 }
 
@@ -76,7 +78,7 @@ static void fall_topics(struct turn *turn)
     if (out.len == 0) {
         fall_escalate(turn);
     } else {
-        turn_reply(turn, arena_printf(turn->arena, "%s%s", text_topics, buf_str(&out)), "fallback");
+        turn_reply(turn, arena_printf(turn->arena, "%s%s", words(turn)->topics, buf_str(&out)), "fallback");
     }
     buf_fini(&out);
 }
@@ -84,7 +86,7 @@ static void fall_topics(struct turn *turn)
 /* The draft was tried and holds nothing. */
 static void fall_unknown(struct turn *turn)
 {
-    turn_reply(turn, text_unknown, "fallback");
+    turn_reply(turn, words(turn)->unknown, "fallback");
 }
 
 /* What each fallback behaviour does when there is nothing certain to say. */
