@@ -1,5 +1,4 @@
-/* files.c: media files over REST. A download is always an attachment of the type that the bytes themselves
- * show, under a policy that lets no browser run any of it: customers send these files. */
+/* files.c: media files over REST: what is known of one, and uploads; download.c sends their bytes. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,9 +6,6 @@
 #include "bridge/http/multipart.h"
 #include "bridge/http/upload.h"
 #include "channels/file.h"
-#include "queue/base/blob.h"
-
-#define FILE_MAX (100u << 20)
 
 void files_info(struct call *c)
 {
@@ -17,48 +13,6 @@ void files_info(struct call *c)
     if (file != NULL) {
         call_reply(c, 200, file_public(file));
     }
-}
-
-/* The name for Content-Disposition: characters beyond ASCII become '_'. */
-static const char *header_name(struct call *c, const json_t *file)
-{
-    char *name = arena_strdup(c->arena, jx_str_or(file, "name", jx_str_or(file, "id", "file")));
-    for (char *at = name; *at != '\0'; at++) {
-        if ((unsigned char)*at < ' ' || (unsigned char)*at > '~' || *at == '"' || *at == '\\') {
-            *at = '_';
-        }
-    }
-    return name;
-}
-
-void files_show(struct call *c)
-{
-    struct buf bytes;
-    json_t *file = call_find(c, KIND_FILE, call_param(c, "file"), NULL);
-    if (file == NULL) {
-        return;
-    }
-    if (strcmp(jx_str_or(file, "state", ""), "ready") != 0) {
-        bool failed = strcmp(jx_str_or(file, "state", ""), "failed") == 0;
-        call_fail(c, failed ? API_NOT_FOUND : API_IMPOSSIBLE, NULL,
-                  failed ? "The file could not be fetched from the platform."
-                         : "The file is still being fetched.");
-        return;
-    }
-    buf_init(&bytes, FILE_MAX);
-    enum err rc = blob_get(jx_str_or(file, "sha256", ""), &bytes);
-    if (rc != ERR_OK) {
-        call_refuse(c, rc, NULL, "");
-    } else {
-        http_reply_header(c->req, "Content-Disposition",
-                          arena_printf(c->arena, "attachment; filename=\"%s\"", header_name(c, file)));
-        http_reply_header(c->req, "Content-Security-Policy", "sandbox; default-src 'none'");
-        http_reply_header(c->req, "X-Content-Type-Options", "nosniff");
-        http_reply_header(c->req, "Cache-Control", "private, max-age=86400");
-        const char *type = jx_str_or(file, "mime_type", "application/octet-stream");
-        call_text(c, 200, arena_strdup(c->arena, type), buf_str(&bytes), bytes.len);
-    }
-    buf_fini(&bytes);
 }
 
 /* ---- upload: the bytes are on the disk already, here they get their place and their record ---- */

@@ -58,8 +58,9 @@ static void add_queries(json_t *list, const struct route *route, const struct su
         if (row->handler == route->handler) {
             buf_reset(&worn);
             surface_field(surface, row->name, &worn);
-            jx_push(list, json_pack("{s:s, s:s, s:b, s:s, s:o}", "name", buf_str(&worn), "in", "query", "required",
-                                    0, "description", row->text, "schema", query_schema(row->kind)));
+            jx_push(list,
+                    json_pack("{s:s, s:s, s:b, s:s, s:o}", "name", buf_str(&worn), "in", "query", "required",
+                              0, "description", row->text, "schema", query_schema(row->kind)));
         }
     }
     buf_fini(&worn);
@@ -196,6 +197,10 @@ static json_t *responses_of(const struct route *route, const struct surface *sur
     answer = answer != NULL ? answer : &unknown;
     snprintf(status, sizeof(status), "%d", answer->status);
     jx_set(out, status, good_answer(route, answer, surface));
+    if (answer->form == AS_FILE) {
+        jx_set(out, "206", good_answer(route, answer, surface));
+        jx_set(out, "304", json_pack("{s:s}", "description", "The client has it already."));
+    }
     if (route->scope[0] == '\0') {
         jx_set(out, "4XX", openapi_reference("responses", "Refused"));
         jx_set(out, "5XX", openapi_reference("responses", "Wait"));
@@ -226,8 +231,8 @@ static void add_description(json_t *out, const struct route *route)
         return;
     }
     jx_set(out, "description",
-           json_sprintf("%s. Deprecated since %s, answers until %s at least; use %s.", route->text, row->since,
-                        row->until, row->instead));
+           json_sprintf("%s. Deprecated since %s, answers until %s at least; use %s.", route->text,
+                        row->since, row->until, row->instead));
     jx_set_bool(out, "deprecated", true);
 }
 
@@ -321,16 +326,17 @@ json_t *openapi_document(const char *server, const char *title, unsigned surface
 {
     json_t *out = json_object();
     jx_set_str(out, "openapi", "3.1.0");
-    jx_set(out, "info",
-           json_pack("{s:s, s:s, s:s, s:{s:s, s:s}, s:{s:s, s:s}}", "title", title, "version",
-                     EVENT_API_VERSION, "description",
-                     "A bridge between messaging platforms, an agent that answers from a business's own "
-                     "knowledge, and the "
-                     "business's apps. Within a major version nothing that callers rely on is taken away. After "
-                     "a new major version the old one stays for 12 months or longer; what will go says so "
-                     "by Deprecation and Sunset headers.",
-                     "contact", "name", "The operator of this server", "url", server, "license", "name",
-                     "As the operator of this server grants", "url", server));
+    jx_set(
+        out, "info",
+        json_pack("{s:s, s:s, s:s, s:{s:s, s:s}, s:{s:s, s:s}}", "title", title, "version", EVENT_API_VERSION,
+                  "description",
+                  "A bridge between messaging platforms, an agent that answers from a business's own "
+                  "knowledge, and the "
+                  "business's apps. Within a major version nothing that callers rely on is taken away. After "
+                  "a new major version the old one stays for 12 months or longer; what will go says so "
+                  "by Deprecation and Sunset headers.",
+                  "contact", "name", "The operator of this server", "url", server, "license", "name",
+                  "As the operator of this server grants", "url", server));
     jx_set(out, "servers", json_pack("[{s:s}]", "url", server));
     jx_set(out, "tags", all_tags(surfaces));
     jx_set(out, "paths", paths(surfaces));

@@ -22,6 +22,7 @@ X(API_NEEDS_LENGTH,      "LENGTH_REQUIRED",        411, "The length of the body 
 X(API_TOO_LARGE,         "PAYLOAD_TOO_LARGE",      413, "The body is too large.")
 X(API_LONG_URI,          "URI_TOO_LONG",           414, "The address is too long.")
 X(API_BAD_TYPE,          "UNSUPPORTED_MEDIA_TYPE", 415, "Send the body as application/json.")
+X(API_BAD_RANGE,         "RANGE_NOT_SATISFIABLE",  416, "The file has no such bytes.")
 X(API_BAD_EXPECT,        "EXPECTATION_FAILED",     417, "The expectation cannot be met.")
 X(API_IMPOSSIBLE,        "UNPROCESSABLE",          422, "This cannot be done now.")
 X(API_WINDOW_CLOSED,     "WINDOW_CLOSED",          422, "The customer's 24-hour window is closed; send a template.")

@@ -138,6 +138,9 @@ void http_reply(struct http_request *req, int status, const char *content_type, 
 #define HTTP_STREAM_HIGH (256u * 1024u)
 void http_stream_begin(struct http_request *req, int status, const char *content_type,
                        void (*on_drain)(void *arg), void (*on_gone)(void *arg), void *arg);
+/* Before http_stream_begin, if the writer knows it: the answer then carries Content-Length, exactly so many
+ * bytes are due, and a stream that ends short of them breaks the connection. */
+void http_stream_length(struct http_request *req, int64_t length);
 size_t http_stream_write(struct http_request *req, const void *data, size_t size);
 void http_stream_end(struct http_request *req);
 

@@ -104,6 +104,8 @@ struct http_request {
     struct evbuffer *out; /* what waits for earlier answers; NULL until needed */
     bool bodyless;        /* HEAD, 204, 304 */
     bool chunked;
+    bool sized; /* a stream of stream_length bytes */
+    int64_t stream_length;
     bool over_high; /* a stream's writer was told to pause */
     void (*on_drain)(void *arg);
     void (*on_gone)(void *arg);

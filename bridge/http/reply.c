@@ -104,7 +104,7 @@ static bool ends_connection(struct http_request *req)
         return true;
     }
     bool unread = req->phase == HTTP_READING && req->framing != HTTP_NO_BODY;
-    bool unframed = req->answer == HTTP_STREAMING && !req->chunked && !req->bodyless;
+    bool unframed = req->answer == HTTP_STREAMING && !req->chunked && !req->bodyless && !req->sized;
     bool ends = !req->keep_alive || req->thread->draining || unread || unframed || conn->closing;
     if (!ends || req != TAILQ_LAST(&conn->requests, http_requests)) {
         return false;

@@ -50,6 +50,13 @@ static void gone_later(void *arg)
     http_stream_gone(req);
 }
 
+void http_stream_length(struct http_request *req, int64_t length)
+{
+    CHECK(req->answer == HTTP_UNANSWERED && length >= 0);
+    req->sized = true;
+    req->stream_length = length;
+}
+
 void http_stream_begin(struct http_request *req, int status, const char *content_type,
                        void (*on_drain)(void *arg), void (*on_gone)(void *arg), void *arg)
 {
@@ -60,8 +67,8 @@ void http_stream_begin(struct http_request *req, int status, const char *content
     req->on_gone = on_gone;
     req->stream_arg = arg;
     req->bodyless = req->is_head || status == 204 || status == 304;
-    req->chunked = req->minor == 1 && !req->bodyless;
-    http_reply_head(req, status, content_type, -1);
+    req->chunked = req->minor == 1 && !req->bodyless && !req->sized;
+    http_reply_head(req, status, content_type, req->sized ? req->stream_length : -1);
     if (req->conn == NULL) {
         req->gone_timer = loop_after(req->thread->loop, 0, gone_later, req);
     } else {
@@ -100,6 +107,9 @@ void http_stream_end(struct http_request *req)
     CHECK(req->magic == HTTP_REQUEST_MAGIC && req->answer == HTTP_STREAMING);
     if (req->conn != NULL && req->chunked) {
         evbuffer_add(http_reply_out(req), "0\r\n\r\n", 5);
+    }
+    if (req->conn != NULL && req->sized && !req->bodyless && (int64_t)req->sent != req->stream_length) {
+        req->conn->abort = true; /* the client must not take what follows for the rest */
     }
     http_reply_done(req);
 }

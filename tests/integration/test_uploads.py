@@ -2,7 +2,9 @@
 import hashlib
 import http.client
 import os
+import socket
 import unittest
+import urllib.parse
 
 from tests.support.daemon import CHASQUI, Daemon, wait_for
 
@@ -144,6 +146,55 @@ class Large(WithDaemon):
         self.assertEqual(hashlib.sha256(self.daemon.get(file["url"]).body).hexdigest(), file["sha256"])
 
 
+class Downloads(WithDaemon):
+    def setUp(self):
+        self.bytes = bytes(range(256)) * 5000
+        self.path = f"/api/v1/files/{self.daemon.ok(self.upload(self.bytes, {'Content-Type': 'image/png'}), 201)['files'][0]['id']}/"
+
+    def ask(self, method="GET", **fields):
+        return self.daemon.call(method, self.path, headers={name.replace("_", "-"): value for name, value in fields.items()})
+
+    def test_a_part_is_sent_to_those_who_ask_for_one(self):
+        whole, size = self.ask(), len(self.bytes)
+        self.assertEqual((whole.status, whole.body == self.bytes, whole.headers["accept-ranges"]), (200, True, "bytes"))
+        self.assertEqual(whole.headers["content-length"], str(size))
+        self.assertNotIn("transfer-encoding", whole.headers)
+        for asked, first, end in (("0-0", 0, 1), ("10-19", 10, 20), (f"{size - 3}-", size - 3, size), ("-5", size - 5, size),
+                                  (f"5-{size * 9}", 5, size), (f"-{size * 2}", 0, size), ("70000-500000", 70000, 500001)):
+            part = self.ask(Range="bytes=" + asked)
+            self.assertEqual((part.status, part.headers["content-range"]), (206, f"bytes {first}-{end - 1}/{size}"), asked)
+            self.assertEqual(part.body, self.bytes[first:end], asked)
+        for asked in (f"bytes={size}-", "bytes=-0", f"bytes={size + 5}-{size + 9}"):
+            none = self.ask(Range=asked)
+            self.assertEqual((none.status, none.headers["content-range"]), (416, f"bytes */{size}"), asked)
+            self.assertEqual(none.json["error"]["code"], "RANGE_NOT_SATISFIABLE")
+        for asked in ("bytes=", "bytes=5", "bytes=9-5", "bytes=a-b", "bytes=0-1,5-6", "items=0-1", "bytes=--1", "bytes=" + "9" * 40 + "-"):
+            self.assertEqual((self.ask(Range=asked).status, asked), (200, asked))
+
+    def test_a_broken_download_goes_on_only_where_the_bytes_are_the_same(self):
+        tag = self.ask("HEAD").headers["etag"]
+        self.assertEqual(self.ask(Range="bytes=5-9", If_Range=tag).status, 206)
+        for other in ('"other"', "W/" + tag, "Sat, 21 Nov 2026 04:09:11 GMT"):
+            self.assertEqual(self.ask(Range="bytes=5-9", If_Range=other).status, 200)
+        self.assertEqual((self.ask(If_None_Match=tag).status, self.ask(If_None_Match='"other"').status), (304, 200))
+        head = self.ask("HEAD", Range="bytes=5-9")
+        self.assertEqual((head.status, head.headers["content-length"], head.body), (206, "5", b""))
+
+    def test_a_client_that_takes_nothing_holds_no_file_in_memory(self):
+        big = self.daemon.ok(self.upload(bytes(20 << 20), {"Content-Type": "image/png"}), 201)["files"][0]["id"]
+        before, target = memory(self.daemon, "VmRSS"), urllib.parse.urlsplit(self.daemon.url)
+        sockets = [socket.create_connection((target.hostname, target.port)) for _ in range(20)]
+        for each in sockets:
+            self.addCleanup(each.close)
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            each.sendall(f"GET /api/v1/files/{big}/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {self.daemon.live}\r\n\r\n".encode())
+        for each in sockets:
+            self.assertTrue(each.recv(100).startswith(b"HTTP/1.1 200 "))
+        self.assertEqual(self.daemon.get("/api/v1/me/").status, 200)
+        if not sanitized():
+            self.assertLess(memory(self.daemon, "VmRSS") - before, 20 * 1024, "KiB for twenty files of twenty MiB")
+
+
 class Trouble(unittest.TestCase):
     def test_a_fault_inside_is_a_500_with_a_message_and_nothing_of_the_inside(self):
         """NEXV-28: the stored bytes are damaged behind the daemon's back; what comes out tells nothing of paths or code."""
@@ -162,6 +213,16 @@ class Trouble(unittest.TestCase):
                 self.assertNotIn(inside.encode(), answer.body)
             self.assertIn(answer.json["error"]["request_id"], daemon.log_text())
             self.assertEqual(daemon.get("/api/v1/me/").status, 200)
+
+    def test_a_large_damaged_file_never_comes_out_whole(self):
+        with Daemon() as daemon:
+            file = daemon.ok(daemon.call("POST", "/api/v1/files/", bytes(1 << 20), headers={"Content-Type": "image/png"}), 201)["files"][0]
+            with open(os.path.join(daemon.data, "blobs", file["sha256"][:2], file["sha256"][2:]), "r+b") as handle:
+                handle.seek(700000)
+                handle.write(b"x")
+            with self.assertRaises(http.client.IncompleteRead):
+                daemon.get(file["url"])
+            self.assertIn("files.damaged", daemon.log_text())
 
 
 if __name__ == "__main__":
