@@ -52,6 +52,26 @@ static void places_grow_with_success_and_halve_with_failure(void **state)
     gate_free(gate);
 }
 
+static void only_a_quick_endpoint_that_is_well_lets_wait(void **state)
+{
+    struct gate *gate = gate_new(100, 0);
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(gate_try(gate, "whk_a"), 0);
+    }
+    assert_int_equal(gate_try(gate, "whk_a"), GATE_SOON);
+    assert_true(gate_enter(gate, "whk_a") > 0);
+    gate_leave(gate, "whk_a", GATE_GOOD, 60000); /* slow */
+    assert_int_equal(gate_try(gate, "whk_a"), 0);
+    assert_true(gate_try(gate, "whk_a") > 0);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(gate_try(gate, "whk_b"), 0);
+    }
+    gate_leave(gate, "whk_b", GATE_BAD, 5); /* not well */
+    assert_true(gate_try(gate, "whk_b") > 0);
+    gate_free(gate);
+}
+
 static void the_breaker_opens_probes_and_doubles(void **state)
 {
     struct gate *gate = gate_new(100, 0);
@@ -154,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(places_grow_with_success_and_halve_with_failure),
+        cmocka_unit_test(only_a_quick_endpoint_that_is_well_lets_wait),
         cmocka_unit_test(the_breaker_opens_probes_and_doubles),
         cmocka_unit_test(seven_of_ten_must_fail_within_five_minutes),
         cmocka_unit_test(those_turned_away_come_back_one_after_the_other),
