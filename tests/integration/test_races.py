@@ -12,7 +12,7 @@ ROUND = 50
 
 
 class Joins(ModelCase):
-    options = {"plan_free": "100000,100000,100000"}
+    options = {"plan_enterprise": "0,0,0", "address_limit": "1000000"}
 
     def ai(self, conversation):
         return [m["id"] for m in self.daemon.messages(conversation) if m["author"]["type"] == "ai"]
