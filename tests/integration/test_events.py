@@ -490,7 +490,7 @@ class Schedule(EventCase):
         gaps = [b[0] - a[0] for a, b in zip(app.seen, app.seen[1:])]
         for gap, planned in zip(gaps, (1, 2, 3, 3, 4)):
             self.assertGreater(gap, planned * 0.79, gaps)
-            self.assertLess(gap, planned * 1.2 + 1.5, gaps)
+            self.assertLess(gap, planned * 1.2 + 1, gaps)
 
 
 class RetryAfter(EventCase):
