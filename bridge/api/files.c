@@ -56,6 +56,18 @@ static bool parts_check(struct call *c, const struct http_part *parts, unsigned 
     return files > 0;
 }
 
+/* What the caller is told of a new file; callers of a channel know no more than the URL: theirs is whole. */
+static json_t *told(struct call *c, const json_t *file)
+{
+    json_t *out = file_public(file);
+
+    if (c->surface->bit == ON_VIVI) {
+        jx_set_str(out, "url",
+                   arena_printf(c->arena, "%s%s", c->api->app->public_url, jx_str_or(out, "url", "")));
+    }
+    return out;
+}
+
 void files_upload(struct call *c)
 {
     unsigned count;
@@ -78,7 +90,7 @@ void files_upload(struct call *c)
             call_refuse(c, rc, "file", "");
             return;
         }
-        jx_push(files, file_public(file));
+        jx_push(files, told(c, file));
         json_decref(file);
     }
     jx_set_str(answer, "url", jx_str(json_array_get(files, 0), "url"));

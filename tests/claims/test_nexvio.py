@@ -1,5 +1,6 @@
 """Nexvio's page, NEXV-01 to 32: bots, conversations, knowledge, integrations, errors, limits on /v1."""
 from tests.claims.case import HOURS, LIMITS, QUESTION, Claim
+from tests.fakes.zoom import FakeZoom
 from tests.integration.test_promises import Manners
 from tests.support.daemon import http as http_call
 from tests.support.daemon import wait_for
@@ -133,13 +134,21 @@ class Integrations(Claim):
         self.assertIn(self.delete(f"/v1/integrations/{made['id']}").status, (200, 204))
         self.assertEqual(self.get("/v1/integrations").json["data"], [])
 
-    def test_NEXV_21_slack_zoom_and_zapier_are_told_of_a_handoff(self):
-        for kind in ("slack", "zoom", "zapier"):
+    def test_NEXV_21_slack_and_zapier_are_told_of_a_handoff_and_zoom_of_a_booking(self):
+        for kind in ("slack", "zapier"):
             fake = self.app("lead.qualified")
             self.ok(self.post("/v1/integrations", {"type": kind, "config": {"webhookUrl": fake.url}, "events": ["handoff.triggered"]}), 201)
             talk = self.ask("Hello")["conversation_id"]
             self.ok(self.post(f"/v1/conversations/{talk}/handoff", {"reason": "asked"}))
             wait_for(lambda: fake.calls, f"the call to {kind}")
+        zoom = FakeZoom()
+        self.leave(zoom.__exit__)
+        names = {"account_id": "accountId", "client_id": "clientId", "client_secret": "clientSecret", "base_url": "baseUrl", "oauth_url": "oauthUrl"}
+        self.ok(self.post("/v1/integrations", {"type": "zoom", "config": {names[name]: value for name, value in zoom.config.items()}}), 201)
+        self.settings(appointments={"enabled": True, "services": [{"id": "visit", "minutes": 30}]})
+        slot = self.ok(self.get(self.base + "/availability/"))["slots"][0]
+        self.ok(self.post("/api/v1/appointments/", {"agent_id": self.agent, "starts_at": slot["starts_at"], "name": "Ana"}), 201)
+        wait_for(lambda: zoom.meetings, "the meeting")
 
 
 class Form(Claim):
