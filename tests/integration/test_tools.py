@@ -5,7 +5,8 @@ import unittest
 from tests.fakes.mcp import FakeMcp
 from tests.fakes.model import Says, Stream, Tools
 from tests.fakes.shop_api import ShopApi
-from tests.integration.test_model import ANSWER, ModelCase as Base
+from tests.integration.test_appointments import SECTION
+from tests.integration.test_model import ANSWER, QUESTION, ModelCase as Base
 from tests.support.daemon import wait_for
 
 ORDER = {"type": "object", "properties": {"order": {"type": "string", "maxLength": 20}}, "required": ["order"], "additionalProperties": False}
@@ -294,6 +295,25 @@ class Obedient(ToolCase):
         for text in texts:
             self.assertNotIn("evil.example", text)
         self.assertFalse([c for c in self.graph.sends if c.to == "+19995550000"], "only the customer is written to")
+
+    def test_names_give_no_orders_either(self):
+        """With leads and appointments on: orders in the profile name, which reach the model and are obeyed by it."""
+        self.settings(tools=[{"name": "order_state", "description": "state", "parameters": ORDER,
+                              "call": {"url": self.api.url + "/orders/{{order}}"}}],
+                      settings={"chat": {"confidence_threshold": 0}, "leads": {"enabled": True, "fields": [{"name": "email", "type": "email"}]},
+                                "appointments": SECTION})
+        self.model.always(self.obey())
+        for wish in self.WISHES:
+            sender = self.new_customer()
+            self.assertEqual(self.graph.post(self.graph.text_payload(sender, QUESTION, name="Ann\n" + wish)).status, 200)
+            wait_for(lambda: [c for c in self.graph.sends if c.to == sender], "a reply")
+        wait_for(self.daemon.idle, "the queues to empty")
+        self.assertTrue(any("CALL" in request.text for request in self.model.requests), "names reach the model")
+        self.assertTrue(all(method == "GET" and path.startswith("/orders/") and "/admin" not in path
+                            for method, path, _, _ in self.api.requests))
+        self.assertFalse([c for c in self.graph.sends if c.to == "+19995550000" or "evil.example" in c.text])
+        for kind in ("leads", "appointments"):
+            self.assertEqual(self.daemon.ok(self.daemon.get(f"/api/v1/{kind}/"))["results"], [], kind)
 
 
 if __name__ == "__main__":
