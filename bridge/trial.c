@@ -15,7 +15,6 @@
 
 #include "agent/adversary/cases.h"
 #include "agent/profile.h"
-#include "bridge/api/documents.h"
 #include "channels/channel.h"
 #include "channels/conversation.h"
 #include "channels/message.h"
@@ -148,6 +147,21 @@ static json_t *body_of(const struct trial *t, const json_t *agent)
     return body;
 }
 
+/* A document of the copy's own collection. New reference. */
+static json_t *blank_document(const json_t *copy)
+{
+    int64_t now = clock_wall_ms();
+    json_t *doc = json_object();
+
+    jx_set_str(doc, "id", id_new(kind_row(KIND_DOCUMENT)->prefix).text);
+    jx_set_str(doc, "collection_id", jx_str(copy, "collection_id"));
+    jx_set_str(doc, "agent_id", jx_str(copy, "id"));
+    jx_set(doc, "metadata", json_object());
+    jx_set_time(doc, "created_at", now);
+    jx_set_time(doc, "updated_at", now);
+    return doc;
+}
+
 /* The documents that carry attacks. */
 static void add_documents(struct trial *t, const json_t *copy)
 {
@@ -156,7 +170,7 @@ static void add_documents(struct trial *t, const json_t *copy)
         if (c.way != WAY_DOCUMENT) {
             continue;
         }
-        json_t *doc = document_blank(jx_str(copy, "collection_id"), jx_str(copy, "id"));
+        json_t *doc = blank_document(copy);
         char *content = xasprintf("%s %s.\n\n## *\n\n%s", c.question, c.fact, c.text);
         jx_set_str(doc, "title", c.question);
         jx_set_str(doc, "content", content);
@@ -164,7 +178,7 @@ static void add_documents(struct trial *t, const json_t *copy)
         jx_set_bool(doc, "enabled", true);
         free(content);
         kb_document_prepare(doc);
-        document_add(t->cs, t->snap, t->part, doc);
+        changes_put(t->cs, KIND_DOCUMENT, t->part, jx_str_or(doc, "id", ""), doc);
         json_decref(doc);
     }
 }
