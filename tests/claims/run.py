@@ -84,7 +84,7 @@ def main():
             outside += faults
     others = sorted(name for name in found if name.split("-")[0] not in PAGES)
     every = [f"{page}-{number:02d}" for page, count in PAGES.items() for number in range(1, count + 1)] + others
-    rows = {claim: found.get(claim, ("FAIL", "no test", 0)) for claim in every if not names or claim in found}
+    rows = {claim: found.get(claim, ("FAIL", "no test ran", 0)) for claim in every if not names or claim in found}
     print(f"{'claim':10} {'result':6} {'took':>7}  remark")
     for claim, (result, remark, took) in rows.items():
         print(f"{claim:10} {result:6} {took:5.1f} s  {remark}".rstrip())
