@@ -31,14 +31,16 @@ enum err agent_get(struct snapshot *snap, const char *part, const char *id, json
 }
 
 /* The objects of a record or body that hold an API key: the model, the model that writes down voice messages,
- * the model that is asked when the first fails. NULL if this one is not there. */
-#define KEY_HOLDERS 3
+ * the model that is asked when the first fails, who embeds and who reranks passages. NULL if this one is not
+ * there. */
+enum { HOLDER_MODEL, HOLDER_TRANSCRIPTION, HOLDER_FALLBACK, HOLDER_EMBEDDING, HOLDER_RERANK, KEY_HOLDERS };
 static json_t *key_holder(const json_t *agent, unsigned which)
 {
-    static const char *const names[KEY_HOLDERS] = {NULL, "transcription", "fallback"};
-    json_t *model = jx_obj(agent, "model");
+    static const char *const pointers[KEY_HOLDERS] = {"/model", "/model/transcription", "/model/fallback",
+                                                      "/knowledge/embedding", "/knowledge/rerank"};
+    json_t *holder = jx_at(agent, pointers[which]);
 
-    return which == 0 ? model : jx_obj(model, names[which]);
+    return json_is_object(holder) ? holder : NULL;
 }
 
 /* What a sealed key is bound to: a value moved to another agent does not open. */
@@ -139,25 +141,39 @@ static enum err seal_keys(const char *part, const json_t *agent, const json_t *b
     return rc;
 }
 
-/* A transcription server needs address and model. */
-static enum err check_transcription(json_t *agent, const char **field, struct buf *why)
-{
-    json_t *own = key_holder(agent, 1);
+/* Servers besides the model's: each needs what it cannot be called without. */
+static const struct side_server {
+    unsigned holder;
+    const char *key;
+    const char *pointer, *reason;
+} side_needs[] = {
+    {HOLDER_TRANSCRIPTION, "base_url", "/model/transcription/base_url",
+     "is needed to have voice messages written down"},
+    {HOLDER_TRANSCRIPTION, "name", "/model/transcription/name",
+     "is needed to have voice messages written down"},
+    {HOLDER_EMBEDDING, "base_url", "/knowledge/embedding/base_url", "is needed to embed passages"},
+    {HOLDER_EMBEDDING, "name", "/knowledge/embedding/name", "is needed to embed passages"},
+    {HOLDER_RERANK, "base_url", "/knowledge/rerank/base_url", "is needed to rerank passages"},
+    {HOLDER_RERANK, "shape", "/knowledge/rerank/shape", "is needed to rerank passages"},
+};
 
-    if (own == NULL) {
-        return ERR_OK;
+static enum err check_sides(json_t *agent, const char **field, struct buf *why)
+{
+    for (size_t i = 0; i < sizeof side_needs / sizeof *side_needs; i++) {
+        const struct side_server *need = &side_needs[i];
+        json_t *own = key_holder(agent, need->holder);
+        if (own == NULL) {
+            continue;
+        }
+        trim_url(own);
+        if (jx_str(own, "api_key") == NULL) {
+            json_object_del(own, "api_key_last4");
+        }
+        if (jx_str(own, need->key) == NULL) {
+            return refuse(field, why, need->pointer, need->reason);
+        }
     }
-    trim_url(own);
-    if (jx_str(own, "api_key") == NULL) {
-        json_object_del(own, "api_key_last4");
-    }
-    if (jx_str(own, "base_url") == NULL) {
-        return refuse(field, why, "/model/transcription/base_url",
-                      "is needed to have voice messages written down");
-    }
-    return jx_str(own, "name") != NULL ? ERR_OK
-                                       : refuse(field, why, "/model/transcription/name",
-                                                "is needed to have voice messages written down");
+    return ERR_OK;
 }
 
 /* Where a provider's own server is; a base URL is optional for these. */
@@ -220,7 +236,7 @@ static enum err settle(const char *part, json_t *agent, const json_t *body, cons
         rc = sections_check(agent, field, why);
     }
     if (rc == ERR_OK) {
-        rc = check_transcription(agent, field, why);
+        rc = check_sides(agent, field, why);
     }
     if (rc == ERR_OK) {
         rc = tools_check(agent, field, why);
@@ -406,15 +422,25 @@ static enum err key_open(const char *part, const json_t *agent, unsigned which, 
 
 enum err agent_api_key(const char *part, const json_t *agent, struct buf *out)
 {
-    return key_open(part, agent, 0, out);
+    return key_open(part, agent, HOLDER_MODEL, out);
 }
 
 enum err agent_transcription_key(const char *part, const json_t *agent, struct buf *out)
 {
-    return key_open(part, agent, 1, out);
+    return key_open(part, agent, HOLDER_TRANSCRIPTION, out);
 }
 
 enum err agent_fallback_key(const char *part, const json_t *agent, struct buf *out)
 {
-    return key_open(part, agent, 2, out);
+    return key_open(part, agent, HOLDER_FALLBACK, out);
+}
+
+enum err agent_embedding_key(const char *part, const json_t *agent, struct buf *out)
+{
+    return key_open(part, agent, HOLDER_EMBEDDING, out);
+}
+
+enum err agent_rerank_key(const char *part, const json_t *agent, struct buf *out)
+{
+    return key_open(part, agent, HOLDER_RERANK, out);
 }

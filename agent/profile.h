@@ -7,7 +7,8 @@
  * messages), "price"?: {"input", "output", "cached"} (spend.h), "fallback"?: {"provider", "base_url", "name",
  * "api_key" (sealed)?, "price"?} (asked when the first fails)}, "tools"?, "mcp_servers"? (toolbox.h),
  * "collection_id" (its own), "knowledge":
- * {"collections": []}, "settings": {"chat": {"tone", "response_style", "fallback_behavior",
+ * {"collections": [], "embedding"?: {"base_url", "name", "api_key" (sealed)?, "dimensions"?, "certain"?},
+ * "rerank"?: {"base_url", "shape", "name"?, "api_key" (sealed)?}} (embed/embed.h), "settings": {"chat": {"tone", "response_style", "fallback_behavior",
  * "confidence_threshold", "citation_style", "conversation_starters"}, "handoff": {"keywords", "announce",
  * "low_confidence"}, "tools"? (names; absent: what leads and appointments bring), "budget"? (spend.h),
  * "hours"? (hours.h)}, "created_at", "updated_at"}. The rows are agent/tbl_agent.h. Thread: any. */
@@ -44,5 +45,8 @@ enum err agent_api_key(const char *part, const json_t *agent, struct buf *out) M
 /* The same for the model that is asked when the first fails. */
 enum err agent_fallback_key(const char *part, const json_t *agent, struct buf *out) MUST_CHECK;
 enum err agent_transcription_key(const char *part, const json_t *agent, struct buf *out) MUST_CHECK;
+/* The same of the embedding server and of the reranker. */
+enum err agent_embedding_key(const char *part, const json_t *agent, struct buf *out) MUST_CHECK;
+enum err agent_rerank_key(const char *part, const json_t *agent, struct buf *out) MUST_CHECK;
 
 #endif

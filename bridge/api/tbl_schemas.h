@@ -25,7 +25,7 @@ FIELD(SCHEMA_AGENT, "status", FIELD_TEXT, 0, 10, "active|paused", SCHEMA_NONE, "
 FIELD(SCHEMA_AGENT, "phone_number", FIELD_TEXT, NULLABLE, 24, "", SCHEMA_NONE, "E.164")
 FIELD(SCHEMA_AGENT, "system_prompt", FIELD_TEXT, NULLABLE, 32768, "", SCHEMA_NONE, "instructions to the model")
 FIELD(SCHEMA_AGENT, "model", FIELD_OBJECT, 0, 0, "", SCHEMA_MODEL, "who writes the answers")
-FIELD(SCHEMA_AGENT, "knowledge", FIELD_OBJECT, 0, 0, "", SCHEMA_NONE, "{\"collections\": [ids]}")
+FIELD(SCHEMA_AGENT, "knowledge", FIELD_OBJECT, 0, 0, "", SCHEMA_NONE, "{\"collections\": [ids], \"embedding\": {base_url, name, api_key, dimensions, certain}, \"rerank\": {base_url, shape, name, api_key}}")
 FIELD(SCHEMA_AGENT, "settings", FIELD_OBJECT, 0, 0, "", SCHEMA_NONE, "behaviour: chat, handoff")
 SCHEMA(SCHEMA_SETTINGS, "Settings", true)
 

@@ -105,6 +105,10 @@ X(OPT_EVENT_RATE, "webhooks.rate", "webhooks-rate", OPTION_INT, "50", 0, 1000000
   "event deliveries a second to one endpoint; 0: unlimited")
 X(OPT_ANALYTICS_REST, "analytics.rest", "analytics-rest", OPTION_TIME, "60s", 500, 3600000, true, false,
   "messages and events rest so long before they are rolled up; figures hold them at once all the same")
+X(OPT_EMBED_TIME, "knowledge.embed_time", "embed-time", OPTION_TIME, "800ms", 10, 30000, true, false,
+  "an embedding server has this long for a question; then words alone are searched")
+X(OPT_RERANK_TIME, "knowledge.rerank_time", "rerank-time", OPTION_TIME, "300ms", 10, 30000, true, false,
+  "a reranker has this long; then passages stay in the order they have")
 X(OPT_CRAWL_DELAY, "knowledge.crawl_delay", "crawl-delay", OPTION_TIME, "1s", 0, 60000, true, false,
   "pause between two requests to a site whose pages are read as knowledge; its robots.txt may ask for more")
 X(OPT_HOOK_KEEP, "retention.hooks", "retention-hooks", OPTION_TIME, "7d", 60000, 31536000000, true, false,
