@@ -296,32 +296,25 @@ static bool feed_take(uint64_t rev, enum kind kind, const char *part, const char
     return true;
 }
 
+struct page_walk {
+    struct names *names;
+    const char *part;
+};
+
+static bool page_take(const struct store_row *row, void *arg)
+{
+    struct page_walk *walk = arg;
+
+    names_add(walk->names, KIND_PAGE, walk->part, row->id);
+    return true;
+}
+
 /* Adds the pages of one source, if the document has any. */
 static enum err pages_add(struct snapshot *snap, const char *part, const char *id, struct names *names)
 {
-    struct page_query query = {.kind = KIND_PAGE,
-                               .part = part,
-                               .index = INDEX_PAGE_DOCUMENT,
-                               .match = {id},
-                               .limit = PAGE_DOCUMENTS};
-    struct store_page page = {.more = true};
-    char *after = NULL;
-    enum err rc = ERR_OK;
+    struct page_query query = {.kind = KIND_PAGE, .part = part, .index = INDEX_PAGE_DOCUMENT, .match = {id}};
 
-    while (rc == ERR_OK && page.more) {
-        query.after = after;
-        rc = snapshot_page(snap, &query, &page);
-        for (size_t i = 0; rc == ERR_OK && i < page.count; i++) {
-            names_add(names, KIND_PAGE, part, page.rows[i].id);
-        }
-        free(after);
-        after = rc == ERR_OK && page.more ? xstrdup(page.position) : NULL;
-        if (rc == ERR_OK) {
-            store_page_free(&page);
-        }
-    }
-    free(after);
-    return rc;
+    return snapshot_rows(snap, &query, page_take, &(struct page_walk){names, part});
 }
 
 /* Adds the pages of every document that changed. */

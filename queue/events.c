@@ -1,11 +1,10 @@
 /* events.c: event records and their fan-out to endpoints; see events.h.
  *
  * A delivery's lane begins with its endpoint's id. Endpoints that asked for strict order have a lane for each
- * conversation; the others spread over SPREAD lanes by conversation, enough to send while earlier outcomes are
- * being committed. An event over BODY_MAX loses its longest texts and says so ("truncated"): the receiver
+ * conversation; the others spread over SPREAD lanes by conversation, enough to send while earlier outcomes
+ * are being committed. An event over BODY_MAX loses its longest texts and says so ("truncated"): the receiver
  * fetches the object. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "queue/base/clock.h"
@@ -15,10 +14,9 @@
 #include "queue/events.h"
 #include "queue/jobs.h"
 
-#define SPREAD        64
-#define ENDPOINT_PAGE 100
-#define BODY_MAX      (256u << 10)
-#define TEXT_KEPT     2048 /* texts longer than this go first when a body is too large */
+#define SPREAD    64
+#define BODY_MAX  (256u << 10)
+#define TEXT_KEPT 2048 /* texts longer than this go first when a body is too large */
 
 const struct event_row event_rows[] = {
 #define X(type, alias, text) {type, alias, text},
@@ -131,29 +129,28 @@ static bool endpoint_wants(const json_t *webhook, const json_t *event)
     return event_subscribed(jx_arr(webhook, "events"), jx_str_or(event, "type", ""));
 }
 
+struct fan {
+    struct changes *cs;
+    const char *part;
+    const json_t *event;
+};
+
+static bool look_endpoint(const struct store_row *row, void *arg)
+{
+    const struct fan *fan = arg;
+
+    if (endpoint_wants(row->body, fan->event)) {
+        event_deliver(fan->cs, fan->part, fan->event, row->body, false);
+    }
+    return true;
+}
+
 /* A delivery for every endpoint of the partition that wants the event. */
 static enum err fan_out(struct changes *cs, struct snapshot *snap, const char *part, const json_t *event)
 {
-    struct page_query query = {.kind = KIND_WEBHOOK, .part = part, .limit = ENDPOINT_PAGE};
-    struct store_page page;
-    bool more = true;
+    struct page_query query = {.kind = KIND_WEBHOOK, .part = part};
 
-    for (char *after = NULL; more; query.after = after) {
-        enum err rc = snapshot_page(snap, &query, &page);
-        free(after);
-        if (rc != ERR_OK) {
-            return rc;
-        }
-        for (size_t i = 0; i < page.count; i++) {
-            if (endpoint_wants(page.rows[i].body, event)) {
-                event_deliver(cs, part, event, page.rows[i].body, false);
-            }
-        }
-        more = page.more;
-        after = more ? xstrdup(page.position) : NULL;
-        store_page_free(&page);
-    }
-    return ERR_OK;
+    return snapshot_rows(snap, &query, look_endpoint, &(struct fan){cs, part, event});
 }
 
 /* Drops every text over TEXT_KEPT bytes. */
@@ -217,6 +214,11 @@ static unsigned listener_count;
 
 void event_listen(event_listener_fn fn)
 {
+    for (unsigned i = 0; i < listener_count; i++) {
+        if (listeners[i] == fn) {
+            return; /* the room was opened a second time */
+        }
+    }
     CHECK(listener_count < EVENT_LISTENERS);
     listeners[listener_count++] = fn;
 }

@@ -4,6 +4,8 @@
 
 #include "queue/store_int.h"
 
+#define ROWS_AT_ONCE 500
+
 struct snapshot {
     const struct store_engine *engine;
     void *txn;
@@ -84,6 +86,31 @@ void store_page_free(struct store_page *page)
     free(page->rows);
     free(page->position);
     *page = (struct store_page){0};
+}
+
+enum err snapshot_rows(struct snapshot *snap, const struct page_query *query, snapshot_row_fn fn, void *arg)
+{
+    struct page_query at = *query;
+    struct store_page page = {.more = true};
+    char *after = NULL;
+    bool more = true;
+    enum err rc = ERR_OK;
+
+    at.limit = ROWS_AT_ONCE;
+    while (rc == ERR_OK && more) {
+        at.after = after;
+        rc = snapshot_page(snap, &at, &page);
+        for (size_t i = 0; more && i < page.count; i++) {
+            more = fn(&page.rows[i], arg);
+        }
+        more = more && page.more;
+        free(after);
+        after = page.position;
+        page.position = NULL;
+        store_page_free(&page);
+    }
+    free(after);
+    return rc;
 }
 
 uint64_t snapshot_count(struct snapshot *snap, enum kind kind, const char *part, enum index_id index,

@@ -74,6 +74,9 @@ void store_page_free(struct store_page *page);
  * from or to). For long walks in small steps: search, export, erasure. */
 typedef bool (*snapshot_scan_fn)(const char *id, const void *data, size_t size, uint64_t rev, void *arg);
 enum err snapshot_scan(struct snapshot *snap, const struct page_query *query, snapshot_scan_fn fn, void *arg) MUST_CHECK;
+/* The rows of a query, page by page, until fn returns false; the row stays the walk's. after and limit do not count. */
+typedef bool (*snapshot_row_fn)(const struct store_row *row, void *arg);
+enum err snapshot_rows(struct snapshot *snap, const struct page_query *query, snapshot_row_fn fn, void *arg) MUST_CHECK;
 /* All records of the kind (index INDEX_NONE), or those whose first field of a counted index equals match. Constant time. */
 uint64_t snapshot_count(struct snapshot *snap, enum kind kind, const char *part, enum index_id index, const char *match);
 int64_t snapshot_counter(struct snapshot *snap, const char *part, const char *name);

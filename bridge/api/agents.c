@@ -1,8 +1,8 @@
-/* agents.c: agents and their settings. What an agent may hold is the agent room's table; here is only who may ask. */
+/* agents.c: agents and their settings. What an agent may hold is the agent room's table; here is only who may
+ * ask. */
 #include "agent/agent.h"
 #include "agent/flow/flow.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "bridge/api/agent_channels.h"
@@ -12,7 +12,6 @@
 #include "bridge/api/sources.h"
 #include "channels/channel.h"
 
-#define DELETE_READ 1000
 #define DELETE_MOST 15000 /* records that go in one change-set */
 
 void agents_list(struct call *c)
@@ -127,51 +126,49 @@ void agents_change(struct call *c)
     call_commit(c, 200, out);
 }
 
+struct deletion {
+    struct call *c;
+    enum kind kind;
+    size_t *budget;
+    bool refused, too_many; /* refused: the call has ended */
+};
+
+static bool delete_one(const struct store_row *row, void *arg)
+{
+    struct deletion *deletion = arg;
+    struct call *c = deletion->c;
+    if (*deletion->budget == 0) {
+        deletion->too_many = true;
+        return false;
+    }
+    (*deletion->budget)--;
+    if (deletion->kind == KIND_CHANNEL) {
+        deletion->refused = !channel_keys_end(c, row->id, 0);
+        if (!deletion->refused) {
+            channel_delete(call_changes(c), c->part, row->id, row->rev);
+        }
+    } else if (deletion->kind == KIND_DOCUMENT) {
+        source_delete(call_changes(c), c->part, row->body);
+    } else {
+        changes_delete(call_changes(c), deletion->kind, c->part, row->id);
+    }
+    return !deletion->refused;
+}
+
 /* Deletes what an index lists under this agent or collection. False: too much for one change-set; the call
  * has ended. */
 static bool delete_all(struct call *c, enum kind kind, enum index_id index, const char *match, size_t *budget)
 {
-    struct store_page page;
-    char *position = NULL;
-    bool more = true;
-    while (more && *budget > 0) {
-        struct page_query query = {.kind = kind,
-                                   .part = c->part,
-                                   .index = index,
-                                   .match = {match},
-                                   .after = position,
-                                   .limit = *budget < DELETE_READ ? *budget : DELETE_READ};
-        enum err rc = snapshot_page(c->snap, &query, &page);
-        free(position);
-        if (rc != ERR_OK) {
-            call_refuse(c, rc, NULL, "");
-            return false;
-        }
-        for (size_t i = 0; i < page.count; i++) {
-            if (kind == KIND_CHANNEL && !channel_keys_end(c, page.rows[i].id, 0)) {
-                store_page_free(&page);
-                return false;
-            }
-            if (kind == KIND_CHANNEL) {
-                channel_delete(call_changes(c), c->part, page.rows[i].id, page.rows[i].rev);
-            } else if (kind == KIND_DOCUMENT) {
-                source_delete(call_changes(c), c->part, page.rows[i].body);
-            } else {
-                changes_delete(call_changes(c), kind, c->part, page.rows[i].id);
-            }
-        }
-        *budget -= page.count;
-        more = page.more;
-        position = page.position;
-        page.position = NULL;
-        store_page_free(&page);
-    }
-    free(position);
-    if (more) {
+    struct deletion deletion = {.c = c, .kind = kind, .budget = budget};
+    struct page_query query = {.kind = kind, .part = c->part, .index = index, .match = {match}};
+    enum err rc = snapshot_rows(c->snap, &query, delete_one, &deletion);
+    if (rc != ERR_OK) {
+        call_refuse(c, rc, NULL, "");
+    } else if (deletion.too_many) {
         call_fail(c, API_IMPOSSIBLE, NULL,
                   "The agent has too many documents: remove them first, 500 in one call.");
     }
-    return !more;
+    return rc == ERR_OK && !deletion.refused && !deletion.too_many;
 }
 
 /* The way from the agent's id to this partition goes; one that leads to the other mode's agent stays. */

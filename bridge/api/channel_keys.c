@@ -1,12 +1,9 @@
 /* channel_keys.c: keys of API channels, made with their channel, rotated and ended. */
 #include "bridge/api/channel_keys.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "queue/base/clock.h"
-
-#define KEYS_READ 1000
 
 void channel_key_add(struct call *c, const json_t *channel, char out[KEY_TEXT_SIZE])
 {
@@ -41,34 +38,35 @@ static void end_key(struct call *c, const struct store_row *row, int64_t overlap
     }
 }
 
+struct ending {
+    struct call *c;
+    const char *channel_id;
+    int64_t overlap_s;
+};
+
+static bool look_key(const struct store_row *row, void *arg)
+{
+    const struct ending *ending = arg;
+    if (strcmp(jx_str_or(row->body, "channel_id", ""), ending->channel_id) == 0) {
+        end_key(ending->c, row, ending->overlap_s);
+    }
+    return true;
+}
+
 bool channel_keys_end(struct call *c, const char *channel_id, int64_t overlap_s)
 {
-    struct store_page page;
+    struct ending ending = {.c = c, .channel_id = channel_id, .overlap_s = overlap_s};
     struct page_query query = {
         .kind = KIND_KEY,
         .part = PARTITION_GLOBAL,
         .index = INDEX_KEY_BY_ACCOUNT,
         .match = {c->caller.account_id, c->caller.mode == MODE_LIVE ? "live" : "test"},
-        .limit = KEYS_READ,
     };
-    bool more = true;
-    for (char *after = NULL; more; query.after = after) {
-        enum err rc = snapshot_page(c->snap, &query, &page);
-        free(after);
-        if (rc != ERR_OK) {
-            call_refuse(c, rc, NULL, "");
-            return false;
-        }
-        for (size_t i = 0; i < page.count; i++) {
-            if (strcmp(jx_str_or(page.rows[i].body, "channel_id", ""), channel_id) == 0) {
-                end_key(c, &page.rows[i], overlap_s);
-            }
-        }
-        more = page.more;
-        after = more ? xstrdup(page.position) : NULL;
-        store_page_free(&page);
+    enum err rc = snapshot_rows(c->snap, &query, look_key, &ending);
+    if (rc != ERR_OK) {
+        call_refuse(c, rc, NULL, "");
     }
-    return true;
+    return rc == ERR_OK;
 }
 
 void channel_addresses(struct call *c, const char *channel_id, json_t *out)

@@ -1,6 +1,5 @@
 /* collections.c: collections of documents, which agents have beside their own. The collection that an agent
  * was made with is among them: it lives and dies with its agent. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "bridge/api/call.h"
@@ -9,7 +8,6 @@
 #include "bridge/api/sources.h"
 #include "queue/base/clock.h"
 
-#define DELETE_READ 1000
 #define DELETE_MOST 15000 /* documents that go in one change-set */
 
 /* The shape that leaves. */
@@ -112,49 +110,51 @@ void collections_change(struct call *c)
     }
 }
 
+struct deletion {
+    struct call *c;
+    size_t count;
+};
+
+static bool delete_document(const struct store_row *row, void *arg)
+{
+    struct deletion *deletion = arg;
+    if (++deletion->count > DELETE_MOST) {
+        return false;
+    }
+    source_delete(call_changes(deletion->c), deletion->c->part, row->body);
+    return true;
+}
+
 /* Deletes its documents. False: too many for one change-set, or the store failed; the call has ended. */
 static bool delete_documents(struct call *c, const char *id)
 {
-    struct store_page page;
-    size_t count = 0;
-    bool more = true;
-    struct page_query query = {.kind = KIND_DOCUMENT,
-                               .part = c->part,
-                               .index = INDEX_DOCUMENT_COLLECTION,
-                               .match = {id},
-                               .limit = DELETE_READ};
-    for (char *after = NULL; more && count <= DELETE_MOST; query.after = after) {
-        enum err rc = snapshot_page(c->snap, &query, &page);
-        free(after);
-        if (rc != ERR_OK) {
-            call_refuse(c, rc, NULL, "");
-            return false;
-        }
-        for (size_t i = 0; i < page.count; i++) {
-            source_delete(call_changes(c), c->part, page.rows[i].body);
-        }
-        count += page.count;
-        more = page.more && count < DELETE_MOST;
-        after = more ? xstrdup(page.position) : NULL;
-        if (page.more && !more) {
-            count = DELETE_MOST + 1;
-        }
-        store_page_free(&page);
-    }
-    if (count > DELETE_MOST) {
+    struct deletion deletion = {.c = c};
+    struct page_query query = {
+        .kind = KIND_DOCUMENT, .part = c->part, .index = INDEX_DOCUMENT_COLLECTION, .match = {id}};
+    enum err rc = snapshot_rows(c->snap, &query, delete_document, &deletion);
+    if (rc != ERR_OK) {
+        call_refuse(c, rc, NULL, "");
+    } else if (deletion.count > DELETE_MOST) {
         call_fail(c, API_IMPOSSIBLE, NULL,
                   "The collection has too many documents: remove them first, 500 in one call.");
     }
-    return count <= DELETE_MOST;
+    return rc == ERR_OK && deletion.count <= DELETE_MOST;
 }
 
+struct detaching {
+    struct call *c;
+    const char *id; /* of the collection */
+};
+
 /* Takes the collection off one agent's list. */
-static void detach(struct call *c, const struct store_row *row, const char *id)
+static bool detach(const struct store_row *row, void *arg)
 {
+    const struct detaching *detaching = arg;
+    struct call *c = detaching->c;
     json_t *agent = json_deep_copy(row->body), *list = jx_arr(jx_obj(agent, "knowledge"), "collections");
     size_t before = json_array_size(list);
     for (size_t i = before; i > 0; i--) {
-        if (strcmp(json_string_value(json_array_get(list, i - 1)), id) == 0) {
+        if (strcmp(json_string_value(json_array_get(list, i - 1)), detaching->id) == 0) {
             json_array_remove(list, i - 1);
         }
     }
@@ -163,29 +163,18 @@ static void detach(struct call *c, const struct store_row *row, const char *id)
         changes_put(call_changes(c), KIND_AGENT, c->part, row->id, agent);
     }
     json_decref(agent);
+    return true;
 }
 
 /* Takes the collection off every agent. False: the call has ended. */
 static bool detach_all(struct call *c, const char *id)
 {
-    struct store_page page;
-    bool more = true;
-    struct page_query query = {.kind = KIND_AGENT, .part = c->part, .limit = DELETE_READ};
-    for (char *after = NULL; more; query.after = after) {
-        enum err rc = snapshot_page(c->snap, &query, &page);
-        free(after);
-        if (rc != ERR_OK) {
-            call_refuse(c, rc, NULL, "");
-            return false;
-        }
-        for (size_t i = 0; i < page.count; i++) {
-            detach(c, &page.rows[i], id);
-        }
-        more = page.more;
-        after = more ? xstrdup(page.position) : NULL;
-        store_page_free(&page);
+    struct page_query query = {.kind = KIND_AGENT, .part = c->part};
+    enum err rc = snapshot_rows(c->snap, &query, detach, &(struct detaching){.c = c, .id = id});
+    if (rc != ERR_OK) {
+        call_refuse(c, rc, NULL, "");
     }
-    return true;
+    return rc == ERR_OK;
 }
 
 void collections_delete(struct call *c)

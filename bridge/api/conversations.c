@@ -2,7 +2,6 @@
  * conversation_acts.c. */
 #include "channels/conversation.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "bridge/api/call.h"
@@ -152,45 +151,41 @@ void conversations_messages(struct call *c)
     list_reply(c, &spec);
 }
 
-/* Deletes the conversation's messages and the traces of the turns that wrote them. False: the call has ended. */
+struct deletion {
+    struct call *c;
+    size_t count;
+};
+
+static bool delete_message(const struct store_row *row, void *arg)
+{
+    struct deletion *deletion = arg;
+    struct call *c = deletion->c;
+    const char *turn = jx_str(row->body, "turn_id");
+    if (++deletion->count > DELETE_MOST) {
+        return false;
+    }
+    changes_delete(call_changes(c), KIND_MESSAGE, c->part, row->id);
+    if (turn != NULL) {
+        changes_delete(call_changes(c), KIND_TURN, c->part, turn);
+    }
+    return true;
+}
+
+/* Deletes the conversation's messages and the traces of the turns that wrote them. False: the call has ended.
+ */
 static bool delete_messages(struct call *c, const char *id)
 {
-    struct store_page page;
-    char *position = NULL;
-    size_t deleted = 0;
-    bool more = true;
-    while (more && deleted < DELETE_MOST) {
-        struct page_query query = {.kind = KIND_MESSAGE,
-                                   .part = c->part,
-                                   .index = INDEX_MESSAGE_CONVERSATION,
-                                   .match = {id},
-                                   .after = position,
-                                   .limit = DELETE_READ};
-        enum err rc = snapshot_page(c->snap, &query, &page);
-        free(position);
-        position = NULL;
-        if (rc != ERR_OK) {
-            call_refuse(c, rc, NULL, "");
-            return false;
-        }
-        for (size_t i = 0; i < page.count; i++) {
-            const char *turn = jx_str(page.rows[i].body, "turn_id");
-            changes_delete(call_changes(c), KIND_MESSAGE, c->part, page.rows[i].id);
-            if (turn != NULL) {
-                changes_delete(call_changes(c), KIND_TURN, c->part, turn);
-            }
-        }
-        deleted += page.count;
-        more = page.more;
-        position = more ? xstrdup(page.position) : NULL;
-        store_page_free(&page);
-    }
-    free(position);
-    if (more) {
+    struct deletion deletion = {.c = c};
+    struct page_query query = {
+        .kind = KIND_MESSAGE, .part = c->part, .index = INDEX_MESSAGE_CONVERSATION, .match = {id}};
+    enum err rc = snapshot_rows(c->snap, &query, delete_message, &deletion);
+    if (rc != ERR_OK) {
+        call_refuse(c, rc, NULL, "");
+    } else if (deletion.count > DELETE_MOST) {
         call_fail(c, API_IMPOSSIBLE, NULL,
                   "The conversation has too many messages to be deleted in one call.");
     }
-    return !more;
+    return rc == ERR_OK && deletion.count <= DELETE_MOST;
 }
 
 /* Adds what analytics keep of a conversation: its questions without an answer, and what they know of it. */

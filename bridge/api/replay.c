@@ -7,8 +7,7 @@
 #include "queue/base/clock.h"
 #include "queue/events.h"
 
-#define REPLAY_MOST     1000
-#define DELIVERIES_READ 1000
+#define REPLAY_MOST 1000
 
 struct replay {
     struct call *c;
@@ -35,36 +34,25 @@ static int64_t time_of(struct call *c, const char *name, int64_t fallback)
     return text != NULL && clock_parse(text, &ms, &date_only) ? ms : fallback;
 }
 
+static bool look_delivery(const struct store_row *row, void *arg)
+{
+    struct replay *r = arg;
+    if (strcmp(jx_str_or(row->body, "status", ""), "delivered") == 0) {
+        jx_set(r->delivered, jx_str_or(row->body, "event_id", "-"), json_true());
+    }
+    return true;
+}
+
 /* What the endpoint has got already. */
 static enum err read_delivered(struct replay *r)
 {
     struct call *c = r->c;
-    char *position = NULL;
-    bool more = true;
-    enum err rc = ERR_OK;
+    struct page_query query = {.kind = KIND_DELIVERY,
+                               .part = c->part,
+                               .index = INDEX_DELIVERY_WEBHOOK,
+                               .match = {jx_str(r->webhook, "id")}};
     r->delivered = call_keep(c, json_object());
-    while (rc == ERR_OK && more) {
-        struct store_page page;
-        struct page_query query = {.kind = KIND_DELIVERY,
-                                   .part = c->part,
-                                   .index = INDEX_DELIVERY_WEBHOOK,
-                                   .match = {jx_str(r->webhook, "id")},
-                                   .after = position,
-                                   .limit = DELIVERIES_READ};
-        rc = snapshot_page(c->snap, &query, &page);
-        if (rc != ERR_OK) {
-            break;
-        }
-        for (size_t i = 0; i < page.count; i++) {
-            if (strcmp(jx_str_or(page.rows[i].body, "status", ""), "delivered") == 0) {
-                jx_set(r->delivered, jx_str_or(page.rows[i].body, "event_id", "-"), json_true());
-            }
-        }
-        more = page.more;
-        position = page.position != NULL ? arena_strdup(c->arena, page.position) : NULL;
-        store_page_free(&page);
-    }
-    return rc;
+    return snapshot_rows(c->snap, &query, look_delivery, r);
 }
 
 /* True if this event is to go out again. */

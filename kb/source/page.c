@@ -8,34 +8,21 @@
 #include "queue/base/crypto.h"
 #include "queue/base/id.h"
 
-#define LOAD_ROWS 500
+static bool load(const struct store_row *row, void *arg)
+{
+    json_t *pages = arg;
+
+    jx_push(pages, json_incref(row->body));
+    return json_array_size(pages) <= 2 * PAGES_MAX;
+}
 
 enum err pages_load(struct snapshot *snap, const char *part, const char *document_id, json_t **pages)
 {
-    struct page_query query = {.kind = KIND_PAGE,
-                               .part = part,
-                               .index = INDEX_PAGE_DOCUMENT,
-                               .match = {document_id},
-                               .limit = LOAD_ROWS};
-    struct store_page page = {.more = true};
-    char *after = NULL;
-    enum err rc = ERR_OK;
+    struct page_query query = {
+        .kind = KIND_PAGE, .part = part, .index = INDEX_PAGE_DOCUMENT, .match = {document_id}};
 
     *pages = json_array();
-    while (rc == ERR_OK && page.more && json_array_size(*pages) <= 2 * PAGES_MAX) {
-        query.after = after;
-        rc = snapshot_page(snap, &query, &page);
-        for (size_t i = 0; rc == ERR_OK && i < page.count; i++) {
-            jx_push(*pages, json_incref(page.rows[i].body));
-        }
-        free(after);
-        after = rc == ERR_OK && page.more ? xstrdup(page.position) : NULL;
-        if (rc == ERR_OK) {
-            store_page_free(&page);
-        }
-    }
-    free(after);
-    return rc;
+    return snapshot_rows(snap, &query, load, *pages);
 }
 
 void pages_take(json_t *pages, const struct extract_result *result, const char *url, bool titled)

@@ -525,6 +525,51 @@ static void test_laid_out_bytes(void **state)
     free(large);
 }
 
+struct tally {
+    char last[STORE_ID_MAX + 1];
+    size_t seen, most;
+};
+
+static bool tally_row(const struct store_row *row, void *arg)
+{
+    struct tally *tally = arg;
+
+    assert_true(strcmp(tally->last, row->id) < 0);
+    assert_non_null(row->body);
+    memcpy(tally->last, row->id, sizeof tally->last);
+    return ++tally->seen < tally->most;
+}
+
+/* Each row once and in order over several pages, no further than the caller wants. */
+static void test_rows(void **state)
+{
+    struct fixture *f = *state;
+    json_t *body = json_pack("{s:s}", "status", "open");
+    struct changes *cs = changes_new();
+    struct page_query query = {.kind = KIND_CONVERSATION, .part = PART, .after = "ignored", .limit = 1};
+    struct snapshot *snap;
+
+    for (int i = 0; i < 1101; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "cnv_%04d", i);
+        changes_put(cs, KIND_CONVERSATION, PART, id, body);
+    }
+    assert_int_equal(commit(f, cs), ERR_OK);
+    json_decref(body);
+    static const size_t cases[][2] = {{SIZE_MAX, 1101}, {1, 1}, {500, 500}, {501, 501}, {1101, 1101}};
+    assert_int_equal(snapshot_open(f->store, &snap), ERR_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct tally tally = {.most = cases[i][0]};
+        assert_int_equal(snapshot_rows(snap, &query, tally_row, &tally), ERR_OK);
+        assert_int_equal(tally.seen, cases[i][1]);
+    }
+    struct tally none = {.most = SIZE_MAX};
+    query.part = PART_B;
+    assert_int_equal(snapshot_rows(snap, &query, tally_row, &none), ERR_OK);
+    assert_int_equal(none.seen, 0);
+    snapshot_close(snap);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -534,6 +579,7 @@ int main(void)
         STORE_TEST(test_once),
         STORE_TEST(test_pages),
         STORE_TEST(test_page_position),
+        STORE_TEST(test_rows),
         STORE_TEST(test_indexes_follow),
         STORE_TEST(test_index_values),
         STORE_TEST(test_faults),
