@@ -10,14 +10,14 @@
 #ifndef CHASQUI_AGENT_AGENT_H
 #define CHASQUI_AGENT_AGENT_H
 
-#include "agent/handoff.h"
-#include "agent/profile.h"
-#include "agent/watch.h"
+#include "agent/handoff/handoff.h"
+#include "agent/profile/profile.h"
+#include "agent/turn/watch.h"
 
 struct kb;
 struct workers;
 
-/* Registers the handler of QUEUE_TURN. kb outlives the workers. */
+/* Registers the handlers of the room's queues. kb outlives the workers. */
 void agent_register(struct workers *workers, struct kb *kb);
 
 #endif

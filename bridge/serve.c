@@ -21,7 +21,7 @@
 #include "agent/agent.h"
 #include "agent/flow/flow.h"
 #include "agent/booking/booking.h"
-#include "agent/care.h"
+#include "agent/handoff/care.h"
 #include "bridge/app.h"
 #include "bridge/backup.h"
 #include "bridge/integrations/integration.h"

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "agent/adversary/cases.h"
-#include "agent/profile.h"
+#include "agent/profile/profile.h"
 #include "channels/channel.h"
 #include "channels/conversation.h"
 #include "channels/message.h"

@@ -1,7 +1,7 @@
 /* analytics.c: figures of an account: dashboard, conversation trends, feedback, usage, trust score.
  *
  * All of them read the roll-up with what is not rolled up yet (report.h). Money and tokens are counters that
- * the turns write (agent/spend.h), by days of UTC; billable messages are counters of the statuses that told
+ * the turns write (agent/turn/spend.h), by days of UTC; billable messages are counters of the statuses that told
  * their price (channels/billing.h), by quarters of an hour. */
 #include <stdlib.h>
 #include <string.h>

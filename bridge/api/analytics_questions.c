@@ -6,7 +6,7 @@
  * the knowledge of today is asked, not a note of yesterday. */
 #include <string.h>
 
-#include "agent/profile.h"
+#include "agent/profile/profile.h"
 #include "bridge/api/list.h"
 #include "bridge/api/report.h"
 #include "kb/kb.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/reading.h"
+#include "agent/reading/reading.h"
 #include "bridge/api/talk.h"
 #include "queue/base/clock.h"
 #include "queue/jobs.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "agent/common/words.h"
-#include "agent/handoff_rules.h"
+#include "agent/rules/handoff_rules.h"
 #include "bridge/insight/terms.h"
 #include "queue/base/clock.h"
 #include "queue/base/id.h"

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "agent/cite.h"
-#include "agent/guard.h"
+#include "agent/turn/cite.h"
+#include "agent/turn/guard.h"
 
 static struct arena *arena;
 static struct kb_hit hits[2];

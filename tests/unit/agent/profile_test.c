@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "agent/profile.h"
+#include "agent/profile/profile.h"
 #include "queue/base/crypto.h"
 #include "queue/base/log.h"
 

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "agent/phrases.h"
-#include "agent/rules.h"
+#include "agent/common/phrases.h"
+#include "agent/turn/rules.h"
 #include "agent/common/words.h"
 #include "queue/base/clock.h"
 

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "agent/model/breaker.h"
-#include "agent/spend.h"
+#include "agent/turn/spend.h"
 #include "agent/tool/args.h"
 
 #define SCHEMA                                                                                               \

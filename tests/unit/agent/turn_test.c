@@ -1,5 +1,5 @@
 /* turn_test.c: turns of an agent without a model server: answers, fallbacks, people, bursts. */
-#include "agent/turn.h"
+#include "agent/turn/turn.h"
 #include "agent_fixture.h"
 
 /* The AI said exactly one thing, and it holds this. */
