@@ -4,7 +4,6 @@
  * The copy is made beside the store and takes its place by one rename while the store's lock is still held,
  * so that a crash leaves either the old file or the new one, whole, and no daemon can begin in between. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "bridge/cli/client.h"
 #include "bridge/cli/tree.h"
 #include "bridge/serve.h"
+#include "queue/base/file.h"
 #include "queue/base/option.h"
 #include "queue/store.h"
 
@@ -52,18 +52,6 @@ static void clear(const char *copy)
     free(file);
 }
 
-/* Makes the rename durable. */
-static bool sync_folder(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool fine = fd >= 0 && fsync(fd) == 0;
-
-    if (fd >= 0) {
-        close(fd);
-    }
-    return fine;
-}
-
 /* Puts the copy in the store's place. */
 static enum cli_exit replace(struct store *store, const char *place, const char *copy)
 {
@@ -75,7 +63,7 @@ static enum cli_exit replace(struct store *store, const char *place, const char 
         code = cli_fail(EXIT_FAILED, "cannot copy the store: %s", err_text(rc));
     } else if (rename(from, to) != 0) {
         code = cli_fail(EXIT_FAILED, "cannot put the copy in the store's place: %s", strerror(errno));
-    } else if (!sync_folder(place)) {
+    } else if (folder_sync(place) != ERR_OK) {
         code = cli_fail(EXIT_FAILED, "cannot sync %s: %s", place, strerror(errno));
     }
     free(to);

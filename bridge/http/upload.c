@@ -18,6 +18,7 @@
 #include "bridge/http/multipart.h"
 #include "queue/base/codec.h"
 #include "queue/base/crypto.h"
+#include "queue/base/file.h"
 #include "queue/base/log.h"
 
 #define NAME_HEAD   "up-"
@@ -83,23 +84,6 @@ static bool on_part(const struct multipart_head *head, void *arg)
     return open_file(up, part);
 }
 
-/* Writes all bytes to the file under way. */
-static bool write_all(int fd, const char *data, size_t size)
-{
-    while (size > 0) {
-        ssize_t put = write(fd, data, size);
-        if (put < 0 && errno == EINTR) {
-            continue;
-        }
-        if (put <= 0) {
-            return false;
-        }
-        data += put;
-        size -= (size_t)put;
-    }
-    return true;
-}
-
 static bool on_data(const void *data, size_t size, void *arg)
 {
     struct http_upload *up = arg;
@@ -111,7 +95,7 @@ static bool on_data(const void *data, size_t size, void *arg)
     if (size > up->limits.file_max - part->size) {
         return refuse(up, 413, "a file is too large");
     }
-    if (!write_all(up->fd, data, size)) {
+    if (!file_write(up->fd, data, size)) {
         return refuse_disk(up);
     }
     sha256_add(up->sum, data, size);

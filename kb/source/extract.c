@@ -24,6 +24,7 @@
 
 #include "kb/source/answer.h"
 #include "queue/base/arena.h"
+#include "queue/base/file.h"
 #include "queue/base/log.h"
 #include "queue/base/loop.h"
 
@@ -292,19 +293,10 @@ static void run_start(void *arg)
 static int input_bytes(const void *bytes, size_t size)
 {
     int fd = memfd_create("extract", MFD_CLOEXEC);
-    const char *at = bytes;
 
-    while (fd >= 0 && size > 0) {
-        ssize_t put = write(fd, at, size);
-        if (put < 0 && errno == EINTR) {
-            continue;
-        }
-        if (put <= 0) {
-            close(fd);
-            return -1;
-        }
-        at += put;
-        size -= (size_t)put;
+    if (fd >= 0 && !file_write(fd, bytes, size)) {
+        close(fd);
+        return -1;
     }
     return fd >= 0 && lseek(fd, 0, SEEK_SET) == 0 ? fd : -1;
 }

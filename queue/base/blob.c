@@ -18,6 +18,7 @@
 
 #include "queue/base/codec.h"
 #include "queue/base/crypto.h"
+#include "queue/base/file.h"
 #include "queue/base/log.h"
 
 #define PART_PREFIX   "part-"
@@ -52,33 +53,14 @@ static bool folders_make(const char *hex)
     return good;
 }
 
-static bool write_all(int fd, const char *data, size_t size)
-{
-    while (size > 0) {
-        ssize_t put = write(fd, data, size);
-        if (put < 0 && errno == EINTR) {
-            continue;
-        }
-        if (put <= 0) {
-            return false;
-        }
-        data += put;
-        size -= (size_t)put;
-    }
-    return true;
-}
-
 /* The directory entry is durable too. */
-static void folder_sync(const char *hex)
+static void entry_sync(const char *hex)
 {
     char *folder = xasprintf("%s/%.2s", root, hex);
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    enum err rc = folder_sync(folder);
 
-    if (fd >= 0) {
-        if (fsync(fd) != 0) {
-            log_warn("blob.sync", "errno=%d", errno);
-        }
-        close(fd);
+    if (rc != ERR_OK) {
+        log_warn("blob.sync", "error=%s", err_name(rc));
     }
     free(folder);
 }
@@ -88,14 +70,14 @@ static bool store(const char *path, const char *hex, const void *data, size_t si
 {
     char *temporary = xasprintf("%s.%llx", path, (unsigned long long)random_below(UINT64_MAX));
     int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    bool good = fd >= 0 && write_all(fd, data, size) && fsync(fd) == 0;
+    bool good = fd >= 0 && file_write(fd, data, size) && fsync(fd) == 0;
 
     if (fd >= 0) {
         good = close(fd) == 0 && good;
     }
     good = good && rename(temporary, path) == 0;
     if (good) {
-        folder_sync(hex);
+        entry_sync(hex);
     } else {
         unlink(temporary);
     }
@@ -138,7 +120,7 @@ static bool move_in(const char *from, const char *hex, const char *path)
         close(fd);
     }
     if (good) {
-        folder_sync(hex);
+        entry_sync(hex);
     }
     return good;
 }
@@ -243,7 +225,7 @@ struct blob_sink *blob_sink_new(void)
 
 bool blob_sink_add(struct blob_sink *sink, const void *data, size_t size)
 {
-    sink->failed = sink->failed || !write_all(sink->fd, data, size);
+    sink->failed = sink->failed || !file_write(sink->fd, data, size);
     sha256_add(sink->sum, data, size);
     sink->size += size;
     return !sink->failed;
@@ -262,7 +244,7 @@ static bool sink_place(struct blob_sink *sink, const char *hex)
     bool good = there || (fsync(sink->fd) == 0 && folders_make(hex) && rename(sink->path, path) == 0);
 
     if (good && !there) {
-        folder_sync(hex);
+        entry_sync(hex);
     }
     free(path);
     return good;

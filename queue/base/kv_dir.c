@@ -13,6 +13,8 @@
 
 #include "queue/base/kv_dir.h"
 
+#include "queue/base/file.h"
+
 #define FULL_BELOW ((unsigned long long)1 << 20) /* bytes: with less room a failed write was a full disk */
 
 static pthread_mutex_t open_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -108,30 +110,14 @@ void kv_dir_release(struct kv_dir *dir)
     *dir = (struct kv_dir){.lock_fd = -1};
 }
 
-/* Syncs one directory. */
-static enum err sync_one(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    enum err rc = ERR_OK;
-
-    if (fd < 0) {
-        return err_from_errno(errno);
-    }
-    if (fsync(fd) != 0) {
-        rc = err_from_errno(errno);
-    }
-    close(fd);
-    return rc;
-}
-
 /* Syncs a directory and its parent. A parent that we may pass but not read is its owner's to sync. */
 enum err kv_dir_sync(const char *path)
 {
     char *parent = xasprintf("%s/..", path);
-    enum err rc = sync_one(path);
+    enum err rc = folder_sync(path);
 
     if (rc == ERR_OK) {
-        rc = sync_one(parent);
+        rc = folder_sync(parent);
         rc = rc == ERR_DENIED ? ERR_OK : rc;
     }
     free(parent);

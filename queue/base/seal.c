@@ -19,6 +19,7 @@
 #include "queue/base/crypto.h"
 
 #include "queue/base/codec.h"
+#include "queue/base/file.h"
 
 #define KEY_SIZE   32
 #define KEY_TEXT   (2 * KEY_SIZE)
@@ -130,17 +131,12 @@ enum err crypto_master_key_load(const char *path)
 }
 
 /* Syncs the folder that holds path, so that the new name survives a power cut. */
-static enum err sync_folder(const char *path)
+static enum err parent_sync(const char *path)
 {
     char *copy = xstrdup(path);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    enum err rc = folder_sync(dirname(copy));
 
     free(copy);
-    if (fd < 0) {
-        return err_from_errno(errno);
-    }
-    enum err rc = fsync(fd) == 0 ? ERR_OK : err_from_errno(errno);
-    close(fd);
     return rc;
 }
 
@@ -182,7 +178,7 @@ enum err crypto_master_key_create(const char *path)
     unlink(draft);
     free(draft);
     if (rc == ERR_OK) {
-        rc = sync_folder(path);
+        rc = parent_sync(path);
     }
     return rc == ERR_OK ? crypto_master_key_load(path) : rc;
 }
