@@ -260,8 +260,16 @@ static size_t sequence_size(const uint8_t *text, size_t left)
 static size_t valid_run(const char *text, size_t len)
 {
     size_t at = 0;
+    uint64_t word;
 
     while (at < len) {
+        if (len - at >= sizeof word) {
+            memcpy(&word, text + at, sizeof word);
+            if ((word & 0x8080808080808080u) == 0) { /* eight ASCII characters */
+                at += sizeof word;
+                continue;
+            }
+        }
         size_t size = sequence_size((const uint8_t *)text + at, len - at);
         if (size == 0) {
             break;

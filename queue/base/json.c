@@ -1,8 +1,9 @@
 /* json.c: jansson behind our rules.
  *
  * What a peer sent never reaches a reason: jansson's own error text quotes the input, so a reason is made
- * from its error code and the byte offset alone. Nesting is counted before parsing, since jansson's own
- * bound is two thousand levels of recursion. */
+ * from its error code and the byte offset alone. What json_read.c takes never gets to jansson's reader; for
+ * the rest nesting is counted before parsing, since jansson's own bound is two thousand levels of
+ * recursion. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +12,9 @@
 
 #include "queue/base/clock.h"
 #include "queue/base/codec.h"
+#include "queue/base/json_read.h"
 
-#define DEPTH_MAX 64
+#define DEPTH_MAX JSON_READ_DEPTH
 #define TOKEN_MAX 1024 /* longest key that jx_at can name */
 /* The largest number of fifteen digits; what lies above would be written as a number that nobody can read. */
 #define REAL_MAX 1.79769313486231e308
@@ -79,6 +81,11 @@ static const char *reason_of(const json_error_t *error)
     return "syntax error";
 }
 
+double jx_real_bound(double value)
+{
+    return fabs(value) > REAL_MAX ? copysign(REAL_MAX, value) : value;
+}
+
 /* Brings numbers that fifteen digits would round beyond the largest one back to it. */
 static void reals_bound(json_t *value)
 {
@@ -86,8 +93,8 @@ static void reals_bound(json_t *value)
     const char *key;
     json_t *inner;
 
-    if (json_is_real(value) && fabs(json_real_value(value)) > REAL_MAX) {
-        json_real_set(value, copysign(REAL_MAX, json_real_value(value)));
+    if (json_is_real(value)) {
+        json_real_set(value, jx_real_bound(json_real_value(value)));
     }
     json_array_foreach (value, i, inner) {
         reals_bound(inner);
@@ -97,14 +104,10 @@ static void reals_bound(json_t *value)
     }
 }
 
-enum err jx_parse_strict(const char *text, size_t len, json_t **out, struct buf *why)
+/* Asks jansson for the value, or for what is wrong with the text. */
+static enum err parse_slowly(const char *text, size_t len, json_t **out, struct buf *why)
 {
     json_error_t error;
-
-    *out = NULL;
-    if (len == 0) {
-        return refuse(why, "empty text", 0);
-    }
     size_t deep = too_deep_at(text, len);
     if (deep < len) {
         return refuse(why, "nesting too deep", deep);
@@ -122,8 +125,27 @@ enum err jx_parse_strict(const char *text, size_t len, json_t **out, struct buf 
     return ERR_OK;
 }
 
+enum err jx_parse_strict(const char *text, size_t len, json_t **out, struct buf *why)
+{
+    *out = NULL;
+    if (len == 0) {
+        return refuse(why, "empty text", 0);
+    }
+    json_t *root = jx_read(text, len, true);
+    if (!json_is_object(root)) {
+        json_decref(root);
+        return parse_slowly(text, len, out, why);
+    }
+    *out = root;
+    return ERR_OK;
+}
+
 enum err jx_parse_lenient(const char *text, size_t len, json_t **out)
 {
+    *out = len > 0 ? jx_read(text, len, false) : NULL;
+    if (*out != NULL) {
+        return ERR_OK;
+    }
     *out = len > 0 ? json_loadb(text, len, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL) : NULL;
     reals_bound(*out);
     return *out != NULL ? ERR_OK : ERR_INVALID;

@@ -21,6 +21,28 @@ static void same_as_jansson(const json_t *root, const struct buf *ours)
     free(theirs);
 }
 
+/* Both ways in take what jansson takes, and read the same. */
+static void read_as_jansson(const char *data, size_t size, const json_t *strict, const json_t *lenient)
+{
+    json_t *loose = json_loadb(data, size, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
+    json_t *tight = json_loadb(data, size, JSON_REJECT_DUPLICATES, NULL);
+    struct buf ours;
+
+    CHECK((loose == NULL) == (lenient == NULL));
+    CHECK(strict == NULL || (tight != NULL && json_is_object(tight)));
+    if (loose != NULL) {
+        char *theirs = json_dumps(loose, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+        buf_init(&ours, DUMP_MAX);
+        jx_dump(lenient, &ours);
+        CHECK(strstr(theirs, "e308") != NULL ||
+              strcmp(theirs, buf_str(&ours)) == 0); /* e308: ours are bounded */
+        buf_fini(&ours);
+        free(theirs);
+    }
+    json_decref(loose);
+    json_decref(tight);
+}
+
 /* Writes, reads and writes again. */
 static void there_and_back(const json_t *root)
 {
@@ -91,6 +113,7 @@ void fuzz_one(const char *data, size_t size)
         there_and_back(lenient);
         look(lenient, data, size);
     }
+    read_as_jansson(data, size, strict, lenient);
     set_text(data, size);
     json_decref(strict);
     json_decref(lenient);

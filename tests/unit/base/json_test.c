@@ -289,6 +289,56 @@ static void the_text_is_janssons(void **state)
     }
 }
 
+/* The two ways in against jansson: the same texts are taken, and for the same values. */
+static void assert_read_as_jansson(const char *text, size_t len)
+{
+    json_t *strict = NULL, *lenient = NULL;
+    json_t *tight = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+    json_t *loose = json_loadb(text, len, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
+
+    assert_int_equal(jx_parse_strict(text, len, &strict, NULL) == ERR_OK, json_is_object(tight));
+    assert_int_equal(jx_parse_lenient(text, len, &lenient) == ERR_OK, loose != NULL);
+    assert_true(strict == NULL || json_equal(strict, tight));
+    assert_true(loose == NULL || json_equal(loose, lenient));
+    json_decref(strict);
+    json_decref(lenient);
+    json_decref(tight);
+    json_decref(loose);
+}
+
+/* Every byte of each text is replaced by many others, left out, and made the last. */
+static void the_values_are_janssons(void **state)
+{
+    static const char with[] = "\"\\/{}[],:- +.eE0129aAbuftnrld\n\t\b\x1f\x7f\x80\xc3\xa9\xed\xf4\xff";
+    static const char *const texts[] = {
+        "{\"a\":[1,-2.5e3,null,true,false,\"x\"],\"b\":{\"c\":{}}}",
+        " { \"key\" : 120 ,\r\n\t        \"key2\":[ ] } ",
+        "[0,-0,-0.0,10,999999999999999999,9223372036854775807,9223372036854775808,1E+2,1e-400,0.1]",
+        "\"\\u0001\\u00e9\\u20ac\\ud83d\\ude00\\uFFFF \\\" \\\\ \\/ \\b\\f\\n\\r\\t\"",
+        "{\"caf\xc3\xa9\":\"a longer text with \xe2\x82\xac and \xf0\x9f\x98\x80 in its middle\",\"caf\":1}",
+        "{\"aa\":1,\"ab\":2,\"ba\":3}",
+        "{\"\":1,\"e\\u0073c\":2,\"esc\":3}",
+    };
+    char text[128];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        size_t len = strlen(texts[i]);
+        assert_true(len < sizeof text);
+        for (size_t at = 0; at < len; at++) {
+            for (size_t k = 0; k < sizeof with; k++) { /* the zero at the end, too */
+                memcpy(text, texts[i], len);
+                text[at] = with[k];
+                assert_read_as_jansson(text, len);
+            }
+            memmove(text + at, texts[i] + at + 1, len - at - 1);
+            memcpy(text, texts[i], at);
+            assert_read_as_jansson(text, len - 1);
+            assert_read_as_jansson(texts[i], at);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +351,7 @@ int main(void)
         cmocka_unit_test(pointers_lead_there),
         cmocka_unit_test(setters_build),
         cmocka_unit_test(the_text_is_janssons),
+        cmocka_unit_test(the_values_are_janssons),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
