@@ -242,6 +242,7 @@ ROUTE("GET", "/zapier/events/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_RE
 ROUTE("GET", "/events/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, events_list, "List events, oldest first; follow with the cursor")
 ROUTE("GET", "/events/stream/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, events_stream, "Follow the events as they happen; server-sent events, resumes with Last-Event-ID")
 ROUTE("GET", "/dead-letters/", ON_BOTH, "read", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, dead_letters_list, "List jobs that were given up")
+ROUTE("POST", "/dead-letters/", ON_BOTH, "admin", BODY_JSON, SCHEMA_LETTERS_BULK, RATE_REQUEST, dead_letters_bulk, "Run or drop up to 500 buried jobs: those named, or the oldest of all")
 ROUTE("POST", "/dead-letters/{letter}/retry/", ON_BOTH, "admin", BODY_JSON, SCHEMA_EMPTY, RATE_REQUEST, dead_letters_retry, "Run a buried job again")
 ROUTE("DELETE", "/dead-letters/{letter}/", ON_BOTH, "admin", BODY_NONE, SCHEMA_NONE, RATE_REQUEST, dead_letters_delete, "Drop a buried job")
 ROUTE("POST", "/sandbox/inbound/", ON_BOTH | TEST_ONLY, "messages", BODY_JSON, SCHEMA_SANDBOX, RATE_MESSAGE, sandbox_post, "Play a customer who writes")

@@ -157,6 +157,11 @@ class Slack(Case):
         self.hand_over(self.say("When does the shop open?", "inbox-6"))
         kept = wait_for(lambda: len(letters()) > before and letters(), "the dead letter")
         self.assertTrue(any("is_archived" in str(row) for row in kept))
+        self.assertEqual(self.daemon.post("/api/v1/dead-letters/", {"action": "retry"}).json["error"]["field"], "ids")
+        done = self.ok(self.daemon.post("/api/v1/dead-letters/", {"action": "drop", "ids": [kept[0]["id"], "ded_none"]}), 200)
+        self.assertEqual(done, {"done": 1, "skipped": 1, "more": False})
+        self.assertEqual(self.ok(self.daemon.post("/api/v1/dead-letters/", {"action": "drop", "all": True, "queue": "send"}), 200)["done"], 0)
+        self.ok(self.daemon.post("/api/v1/dead-letters/", {"action": "retry", "all": True}), 200)
 
 
 class Zoom(Case):
