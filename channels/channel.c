@@ -7,13 +7,15 @@
 
 #include "channels/channels_int.h"
 
+#include "queue/address.h"
 #include "queue/base/clock.h"
-#include "queue/base/crypto.h"
 #include "queue/base/id.h"
+#include "queue/base/option.h"
+#include "queue/base/seal_record.h"
 #include "queue/events.h"
 
-#define VALUE_MAX  4096
-#define HINT_LEAST 12 /* shorter secrets do not show their last characters */
+#define VALUE_MAX    4096
+#define QUIET_MAX_MS 6000 /* a burst is waited for no longer */
 
 /* ---- registry ---- */
 
@@ -87,25 +89,14 @@ enum err channel_get(struct snapshot *snap, const char *part, const char *id, js
     return snapshot_get(snap, KIND_CHANNEL, part, id, channel, rev);
 }
 
+int64_t channel_quiet_ms(const json_t *channel)
+{
+    return jx_int(channel, "quiet_time_ms", option_int(OPT_QUIET_TIME));
+}
+
 enum err channel_partition(struct snapshot *snap, const char *id, char part[PARTITION_SIZE])
 {
-    json_t *address = NULL;
-
-    if (!id_is(id, "chn")) {
-        return ERR_NOTFOUND;
-    }
-    enum err rc = snapshot_get(snap, KIND_ADDRESS, PARTITION_GLOBAL, id, &address, NULL);
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    const char *text = jx_str_or(address, "part", "");
-    size_t len = strlen(text);
-    rc = len > 0 && len < PARTITION_SIZE ? ERR_OK : ERR_CORRUPT;
-    if (rc == ERR_OK) {
-        memcpy(part, text, len + 1);
-    }
-    json_decref(address);
-    return rc;
+    return id_is(id, "chn") ? address_find(snap, id, part) : ERR_NOTFOUND;
 }
 
 /* "PARTITION/CHANNEL_ID": what a sealed value is bound to. */
@@ -133,13 +124,7 @@ static json_t *credentials_public(const struct channel_ops *ops, const json_t *c
     json_t *view = json_object();
 
     for (const char *const *name = ops->sealed; *name != NULL; name++) {
-        const json_t *sealed = jx_obj(jx_obj(channel, "sealed"), *name);
-        json_t *field = json_object();
-        jx_set_bool(field, "set", sealed != NULL);
-        if (jx_str(sealed, "last4") != NULL) {
-            jx_set_str(field, "last4", jx_str(sealed, "last4"));
-        }
-        jx_set(view, *name, field);
+        jx_set(view, *name, seal_record_public(jx_obj(jx_obj(channel, "sealed"), *name)));
     }
     return view;
 }
@@ -236,11 +221,23 @@ static enum err field_check(const struct checking *c, const char *name, bool req
     return ERR_OK;
 }
 
+/* The quiet time, if the body has it: null is the option's. */
+static enum err quiet_check(const struct checking *c)
+{
+    const json_t *value = json_object_get(c->body, "quiet_time_ms");
+    bool good = value == NULL || json_is_null(value) ||
+                (json_is_integer(value) && json_integer_value(value) >= 0 &&
+                 json_integer_value(value) <= QUIET_MAX_MS);
+
+    return good ? ERR_OK : refuse(c, "quiet_time_ms", "must be null or a whole number from 0 to 6000");
+}
+
 /* All fields of the body. creating: the required ones must be there. */
 static enum err body_check(const struct checking *c, bool creating)
 {
     enum err rc = field_check(c, "name", false);
 
+    rc = rc == ERR_OK ? quiet_check(c) : rc;
     for (const char *const *name = c->ops->required; rc == ERR_OK && *name != NULL; name++) {
         if (creating && json_object_get(c->body, *name) == NULL) {
             return refuse(c, *name, "is required");
@@ -259,19 +256,8 @@ static enum err body_check(const struct checking *c, bool creating)
 static enum err sealed_of(const char *part, const json_t *channel, const char *secret, json_t **out)
 {
     char *context = seal_context(part, channel);
-    size_t len = strlen(secret);
-    struct buf text;
+    enum err rc = seal_record(context, secret, out);
 
-    buf_init(&text, 4 * VALUE_MAX);
-    enum err rc = seal(context, secret, len, &text);
-    if (rc == ERR_OK) {
-        *out = json_object();
-        jx_set_str(*out, "value", buf_str(&text));
-        if (len >= HINT_LEAST) {
-            jx_set_str(*out, "last4", secret + len - 4);
-        }
-    }
-    buf_fini(&text);
     free(context);
     return rc;
 }
@@ -334,6 +320,7 @@ static enum err body_take(const struct checking *c, const char *part, json_t *ch
     const char *const *lists[] = {c->ops->required, c->ops->optional};
     enum err rc = field_take(c, part, channel, "name");
 
+    rc = rc == ERR_OK ? field_take(c, part, channel, "quiet_time_ms") : rc;
     for (size_t i = 0; i < 2; i++) {
         for (const char *const *name = lists[i]; rc == ERR_OK && *name != NULL; name++) {
             rc = field_take(c, part, channel, *name);
@@ -361,13 +348,10 @@ static json_t *channel_blank(const char *type, const char *agent_id)
 static void channel_add(struct changes *cs, const char *part, const json_t *channel)
 {
     const char *id = jx_str(channel, "id");
-    json_t *address = json_object();
 
     changes_expect(cs, KIND_CHANNEL, part, id, 0);
     changes_put(cs, KIND_CHANNEL, part, id, channel);
-    jx_set_str(address, "part", part);
-    changes_put(cs, KIND_ADDRESS, PARTITION_GLOBAL, id, address);
-    json_decref(address);
+    address_put(cs, part, id);
 }
 
 enum err channel_create(struct changes *cs, const char *part, const char *agent_id, const json_t *body,

@@ -1,5 +1,5 @@
 /* address.c: ids that lead to their partition. */
-#include "bridge/api/address.h"
+#include "queue/address.h"
 
 #include <string.h>
 

@@ -1,7 +1,8 @@
-/* address.h: the partition of an id that somebody without a key names: an agent's widget, an integration's
- * hook. The record (KIND_ADDRESS, global) goes with what it leads to. Thread: any. */
-#ifndef CHASQUI_API_ADDRESS_H
-#define CHASQUI_API_ADDRESS_H
+/* address.h: the partition of an id that somebody without a key names: a platform's hook of a channel, an
+ * agent's widget, an integration's hook. The record (KIND_ADDRESS, global) goes with what it leads to.
+ * Thread: any. */
+#ifndef CHASQUI_QUEUE_ADDRESS_H
+#define CHASQUI_QUEUE_ADDRESS_H
 
 #include "queue/store.h"
 

@@ -9,6 +9,7 @@
 #include "agent/profile/sections.h"
 #include "agent/profile/tools_check.h"
 #include "channels/contact.h"
+#include "queue/address.h"
 #include "queue/base/clock.h"
 #include "queue/base/crypto.h"
 #include "queue/base/id.h"
@@ -244,16 +245,6 @@ static enum err settle(const char *part, json_t *agent, const json_t *body, cons
     return rc == ERR_OK ? seal_keys(part, agent, body) : rc;
 }
 
-/* The way from an agent's id to its partition, for a page that shows its widget. */
-static void add_address(struct changes *cs, const char *part, const char *id)
-{
-    json_t *address = json_object();
-
-    jx_set_str(address, "part", part);
-    changes_put(cs, KIND_ADDRESS, PARTITION_GLOBAL, id, address);
-    json_decref(address);
-}
-
 /* The collection that belongs to an agent and goes with it. */
 static void add_collection(struct changes *cs, const char *part, const json_t *agent, int64_t now)
 {
@@ -305,8 +296,9 @@ enum err agent_create(struct changes *cs, const char *part, const char *id, cons
     const char *own = jx_str(made, "id");
     changes_expect(cs, KIND_AGENT, part, own, 0);
     changes_put(cs, KIND_AGENT, part, own, made);
-    if (id == NULL || partition_mode(part) == MODE_LIVE) { /* an id that both modes share means the live agent */
-        add_address(cs, part, own);
+    if (id == NULL ||
+        partition_mode(part) == MODE_LIVE) { /* an id that both modes share means the live agent */
+        address_put(cs, part, own);          /* for a page that shows its widget */
     }
     add_collection(cs, part, made, now);
     *agent = made;

@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-#include "bridge/api/address.h"
 #include "bridge/api/call.h"
 #include "bridge/api/list.h"
 #include "bridge/webhooks/catalogue.h"
+#include "queue/address.h"
 #include "queue/base/clock.h"
 #include "queue/base/log.h"
 #include "queue/events.h"

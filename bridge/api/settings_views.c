@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "agent/agent.h"
-#include "bridge/api/address.h"
 #include "bridge/api/call.h"
 #include "channels/channel.h"
+#include "queue/address.h"
 
 /* A view: a section of settings, or some fields of it. */
 static const struct view {

@@ -8,11 +8,10 @@
 #include "queue/base/clock.h"
 #include "queue/base/crypto.h"
 #include "queue/base/option.h"
+#include "queue/base/seal_record.h"
 #include "queue/events.h"
 
 #define TEXT_MAX       4096
-#define SEALED_MAX     (64u << 10)
-#define HINT_LEAST     12 /* characters of a secret whose last four may be shown */
 #define NAME_MAX_BYTES 200
 
 enum config_kind { CONFIG_TEXT, CONFIG_URL, CONFIG_SECRET, CONFIG_SECRET_URL, CONFIG_HEADERS, CONFIG_ANY };
@@ -87,21 +86,12 @@ static bool url_fits(const char *url)
 /* Seals a secret into the record. */
 static enum err seal_field(const struct taking *t, const char *field, const char *secret)
 {
-    struct buf text;
-    json_t *sealed = jx_obj(t->integration, "sealed");
     char *context = context_of(t->part, t->integration);
-    size_t len = strlen(secret);
-    buf_init(&text, SEALED_MAX);
-    enum err rc = seal(context, secret, len, &text);
+    json_t *sealed = NULL;
+    enum err rc = seal_record(context, secret, &sealed);
     if (rc == ERR_OK) {
-        json_t *row = json_object();
-        jx_set_str(row, "value", buf_str(&text));
-        if (len >= HINT_LEAST) {
-            jx_set_str(row, "last4", secret + len - 4);
-        }
-        jx_set(sealed, field, row);
+        jx_set(jx_obj(t->integration, "sealed"), field, sealed);
     }
-    buf_fini(&text);
     free(context);
     return rc;
 }
@@ -264,12 +254,7 @@ json_t *integration_public(const json_t *integration)
     const char *field;
     json_t *row, *out = json_copy((json_t *)integration), *secrets = json_object();
     json_object_foreach (jx_obj(integration, "sealed"), field, row) {
-        json_t *state = json_object();
-        jx_set_bool(state, "set", true);
-        if (jx_str(row, "last4") != NULL) {
-            jx_set_str(state, "last4", jx_str(row, "last4"));
-        }
-        jx_set(secrets, field, state);
+        jx_set(secrets, field, seal_record_public(row));
     }
     json_object_del(out, "sealed");
     jx_set(out, "credentials", secrets);
