@@ -1,6 +1,7 @@
 /* schema.c: checks a body against the rows of its schema; the first fault is told, with its path. */
 #include "bridge/api/schema.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,6 +28,20 @@ static const struct {
 #undef SCHEMA
 #undef FIELD
 };
+
+/* Each schema's rows in a chain, in the table's order: row + 1; 0 ends it. */
+static unsigned short chain_first[SCHEMA_COUNT];
+static unsigned short chain_next[sizeof(field_rows) / sizeof(field_rows[0])];
+static pthread_once_t chains_once = PTHREAD_ONCE_INIT;
+
+/* Puts every row into its schema's chain, the last first. */
+static void link_chains(void)
+{
+    for (unsigned i = field_row_count; i-- > 0;) {
+        chain_next[i] = chain_first[field_rows[i].schema];
+        chain_first[field_rows[i].schema] = (unsigned short)(i + 1);
+    }
+}
 
 const char *schema_name(enum schema_id id)
 {
@@ -208,9 +223,9 @@ static enum err check_field(const struct field_row *row, const json_t *value, co
 /* The row of a name, NULL if the schema has none. */
 static const struct field_row *find_row(enum schema_id id, const char *name)
 {
-    for (unsigned i = 0; i < field_row_count; i++) {
-        if (field_rows[i].schema == id && strcmp(field_rows[i].name, name) == 0) {
-            return &field_rows[i];
+    for (unsigned row = chain_first[id]; row != 0; row = chain_next[row - 1]) {
+        if (strcmp(field_rows[row - 1].name, name) == 0) {
+            return &field_rows[row - 1];
         }
     }
     return NULL;
@@ -233,9 +248,9 @@ static enum err check_object(enum schema_id id, const json_t *body, bool partial
             return rc;
         }
     }
-    for (unsigned i = 0; i < field_row_count && !partial; i++) {
-        const struct field_row *row = &field_rows[i];
-        if (row->schema == id && (row->flags & REQUIRED) != 0 && json_object_get(body, row->name) == NULL) {
+    for (unsigned at = partial ? 0 : chain_first[id]; at != 0; at = chain_next[at - 1]) {
+        const struct field_row *row = &field_rows[at - 1];
+        if ((row->flags & REQUIRED) != 0 && json_object_get(body, row->name) == NULL) {
             return refuse(fault, prefix, row->name, "is required");
         }
     }
@@ -245,5 +260,6 @@ static enum err check_object(enum schema_id id, const json_t *body, bool partial
 enum err schema_check(enum schema_id id, const json_t *body, bool partial, struct schema_fault *fault)
 {
     memset(fault, 0, sizeof(*fault));
+    pthread_once(&chains_once, link_chains);
     return id == SCHEMA_NONE ? ERR_OK : check_object(id, body, partial, "", fault);
 }
