@@ -21,6 +21,7 @@
 #include "agent/agent.h"
 #include "agent/flow/flow.h"
 #include "agent/booking/booking.h"
+#include "agent/embed/embed.h"
 #include "agent/handoff/care.h"
 #include "bridge/app.h"
 #include "bridge/backup.h"
@@ -109,6 +110,17 @@ static int open_netguard(void)
     return failed;
 }
 
+/* The company's own authorities can be read. */
+static int check_authorities(void)
+{
+    const char *path = option_text(OPT_CA_FILE);
+    if (path[0] != '\0' && access(path, R_OK) != 0) {
+        fprintf(stderr, "chasqui: net.ca_file: %s cannot be read\n", path);
+        return 1;
+    }
+    return 0;
+}
+
 /* The key that seals secrets at rest; its absence means that init never ran here. */
 static int open_master_key(void)
 {
@@ -152,6 +164,7 @@ static int open_workers(struct app *app)
         workers_new(app->store, (unsigned)option_int(OPT_WORKERS), (unsigned)option_int(OPT_JOBS_IN_FLIGHT));
     channels_register(app->workers);
     agent_register(app->workers, app->kb);
+    embed_register(app->workers, app->store, app->kb);
     booking_register(app->workers);
     care_register(app->workers);
     webhooks_register(app->workers);
@@ -331,8 +344,8 @@ int serve_run(void)
     static struct app app;
     app.data_dir = serve_data_dir();
     app.started_ms = clock_wall_ms();
-    int failed =
-        open_netguard() || open_master_key() || open_state(&app) || open_workers(&app) || open_front(&app);
+    int failed = open_netguard() || check_authorities() || open_master_key() || open_state(&app) ||
+                 open_workers(&app) || open_front(&app);
     if (!failed) {
         printf("listening on %s\n", http_server_url(app.http));
         fflush(stdout);

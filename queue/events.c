@@ -77,10 +77,27 @@ bool event_subscribed(const json_t *patterns, const char *type)
     return false;
 }
 
+/* What an event's order counts by: its conversation, or the object it tells of. */
+static const char *subject_of(const json_t *event)
+{
+    const char *conversation = jx_str(event, "conversation_id"), *key;
+    json_t *value;
+
+    if (conversation != NULL) {
+        return conversation;
+    }
+    json_object_foreach (jx_obj(event, "data"), key, value) {
+        if (jx_str(value, "id") != NULL) {
+            return jx_str(value, "id");
+        }
+    }
+    return jx_str_or(event, "id", "");
+}
+
 /* The lane of one delivery. */
 static void lane_text(const json_t *webhook, const json_t *event, char *out, size_t size)
 {
-    const char *about = jx_str_or(event, "conversation_id", jx_str_or(event, "id", ""));
+    const char *about = subject_of(event);
 
     if (jx_bool(webhook, "ordered", false)) {
         snprintf(out, size, "%s/%s", jx_str_or(webhook, "id", ""), jx_str_or(event, "conversation_id", ""));

@@ -144,7 +144,8 @@ void sandbox_window(struct call *c)
         return;
     }
     bool open = jx_bool(c->body, "open", false);
-    jx_set_time(conversation, "window_expires_at", clock_wall_ms() + (open ? WINDOW_MS : 0));
+    int64_t left_ms = jx_int(c->body, "seconds", WINDOW_MS / 1000) * 1000;
+    jx_set_time(conversation, "window_expires_at", clock_wall_ms() + (open ? left_ms : 0));
     conversation_put(call_changes(c), c->part, conversation, rev);
     json_t *answer = json_object();
     jx_set_str(answer, "conversation_id", jx_str(conversation, "id"));

@@ -219,6 +219,7 @@ FIELD(SCHEMA_SANDBOX, "agent_id", FIELD_TEXT, NULLABLE, 40, "", SCHEMA_NONE, "de
 SCHEMA(SCHEMA_SANDBOX_WINDOW, "SandboxWindow", false)
 FIELD(SCHEMA_SANDBOX_WINDOW, "from", FIELD_TEXT, REQUIRED, 200, "", SCHEMA_NONE, "the customer's phone number")
 FIELD(SCHEMA_SANDBOX_WINDOW, "open", FIELD_BOOL, REQUIRED, 0, "", SCHEMA_NONE, "true: open for 24 hours from now; false: closed now")
+FIELD(SCHEMA_SANDBOX_WINDOW, "seconds", FIELD_INT, 0, 86400, "", SCHEMA_NONE, "open for so long instead")
 FIELD(SCHEMA_SANDBOX_WINDOW, "channel_id", FIELD_TEXT, NULLABLE, 40, "", SCHEMA_NONE, "default: the agent's sandbox WhatsApp number")
 FIELD(SCHEMA_SANDBOX_WINDOW, "agent_id", FIELD_TEXT, NULLABLE, 40, "", SCHEMA_NONE, "default: the first active agent")
 

@@ -485,6 +485,7 @@ FIELD(SCHEMA_ATTEMPT, "duration_ms", FIELD_INT, REQUIRED, 0, "", SCHEMA_NONE, "h
 FIELD(SCHEMA_ATTEMPT, "status", FIELD_INT, NULLABLE, 0, "", SCHEMA_NONE, "the HTTP status of the answer")
 FIELD(SCHEMA_ATTEMPT, "response", FIELD_TEXT, NULLABLE, 0, "", SCHEMA_NONE, "how the answer began")
 FIELD(SCHEMA_ATTEMPT, "error", FIELD_TEXT, NULLABLE, 0, "", SCHEMA_NONE, "what kept it from an answer")
+FIELD(SCHEMA_ATTEMPT, "reason", FIELD_TEXT, 0, 0, "", SCHEMA_NONE, "the same in words")
 
 SCHEMA(SCHEMA_DELIVERY_ANSWER, "DeliveryAnswer", true)
 FIELD(SCHEMA_DELIVERY_ANSWER, "id", FIELD_TEXT, REQUIRED, 0, "", SCHEMA_NONE, "the delivery's id")

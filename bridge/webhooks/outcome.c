@@ -270,6 +270,7 @@ static json_t *make_note(const struct delivery *d, const struct httpc_answer *an
         jx_set_str(note, "error",
                    answer->outcome == HTTPC_BLOCKED ? "blocked_address"
                                                     : httpc_outcome_name(answer->outcome));
+        jx_set_str(note, "reason", answer->reason);
     }
     if (answer->outcome != HTTPC_BLOCKED) {
         jx_set_str(note, "response", buf_str(&text));

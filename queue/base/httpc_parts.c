@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "queue/base/httpc_parts.h"
+#include "queue/base/option.h"
 
 #define METHOD_MAX 16
 
@@ -156,6 +157,9 @@ static void set_rules(CURL *easy, const struct httpc_request *request)
     curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (option_text(OPT_CA_FILE)[0] != '\0') {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, option_text(OPT_CA_FILE)); /* the system's folder stays */
+    }
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT,

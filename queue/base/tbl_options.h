@@ -51,6 +51,8 @@ X(OPT_ALLOW_PRIVATE, "net.allow_private_networks", "allow-private-networks", OPT
   "let customers' URLs (webhooks, model servers) reach private and loopback addresses")
 X(OPT_ALLOW_CIDRS, "net.allow", "allow-private", OPTION_TEXT, "", 0, 0, false, false,
   "comma-separated address ranges that customers' URLs may reach although private")
+X(OPT_CA_FILE, "net.ca_file", "ca-file", OPTION_TEXT, "", 0, 0, false, false,
+  "PEM file of authorities trusted for outgoing TLS besides the system's (a company's own)")
 X(OPT_MAP_SIZE, "store.map_size", "store-map-size", OPTION_SIZE, "64GiB", 1048576, 17592186044416, false, false,
   "address space reserved for the store's map; the file grows only as it is used")
 X(OPT_STORE_BACKLOG, "store.backlog", "store-backlog", OPTION_INT, "4096", 16, 1000000, false, false,

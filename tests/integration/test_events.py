@@ -447,6 +447,51 @@ class Scripted(EventCase):
             for event in app.events:
                 self.assertEqual(misfits(schemas[event["type"]], event), [], event["type"])
 
+    def test_convo_34_a_message_a_lead_an_appointment_and_a_handoff_arrive(self):
+        names = ["message.received", "lead.qualified", "appointment.booked", "handoff.triggered"]
+        self.daemon.ok(self.daemon.patch(f"/api/v1/agents/{self.daemon.agent}/settings/", {
+            "chat": {"fallback_behavior": "TRY_ANYWAY"},
+            "leads": {"enabled": True, "fields": [{"name": "email", "type": "email", "required": True, "score": 60}],
+                      "qualify": {"required": ["email"], "min_score": 50}},
+            "appointments": {"enabled": True, "time_zone": "Europe/Madrid", "slot_minutes": 30, "horizon_days": 30,
+                             "services": [{"id": "visit", "name": "Visit", "minutes": 30, "resources": ["room"]}],
+                             "resources": [{"id": "room"}]}}, key=self.daemon.test))
+        with FakeApp() as app:
+            self.daemon.ok(self.daemon.post("/v1/webhooks/", {"url": app.url, "events": names, "secret": SECRET}, key=self.daemon.test), 201)
+            self.say("Could you write to lena@example.com please?")
+            conversation = app.wait("message.received")[0]["conversation_id"]
+            lead = app.wait("lead.qualified")[0]
+            self.assertEqual((lead["conversation_id"], lead["data"]["lead"]["fields"]), (conversation, {"email": "lena@example.com"}))
+            slots = self.daemon.ok(self.daemon.get(f"/api/v1/agents/{self.daemon.agent}/availability/?service=visit", key=self.daemon.test))["slots"]
+            self.daemon.ok(self.daemon.post("/api/v1/appointments/", {
+                "agent_id": self.daemon.agent, "service": "visit", "starts_at": slots[2]["starts_at"], "conversation_id": conversation,
+                "name": "Lena"}, key=self.daemon.test), 201)
+            app.wait("appointment.booked")
+            self.say("I want to talk to a human please")
+            app.wait("handoff.triggered")
+            wait_for(lambda: self.daemon.idle(), "the queues to empty")
+            self.assertEqual(app.types(), [*names[:3], "message.received", names[3]])
+            self.assertEqual({event["conversation_id"] for event in app.events}, {conversation})
+            numbers = [event["sequence"] for event in app.events]
+            self.assertEqual(numbers, sorted(numbers))
+            for headers, body in app.calls:
+                self.assertEqual(headers["X-ConvoAI-Signature"], signature_of(SECRET, body))
+
+    def test_events_of_one_lead_come_in_order_without_a_conversation(self):
+        self.daemon.ok(self.daemon.patch(f"/api/v1/agents/{self.daemon.agent}/settings/", {
+            "leads": {"enabled": True, "fields": [{"name": "email", "type": "email", "required": True, "score": 60}],
+                      "qualify": {"required": ["email"], "min_score": 50}}}))
+        app = self.receiver(receivers.slow(0.05))  # the second would overtake the first, if it could
+        self.hook(app.url, ["lead.*"])
+        for number in range(20):
+            self.daemon.ok(self.daemon.post("/api/v1/leads/", {"name": "Lena", "fields": {"email": f"lena{number}@example.com"}}), 201)
+        wait_for(lambda: len(app.seen) == 40, "all events", 40)
+        came = {}
+        for _, _, body in app.seen:
+            event = json.loads(body)
+            came.setdefault(event["data"]["lead"]["id"], []).append(event["type"])
+        self.assertEqual(list(came.values()), [["lead.created", "lead.qualified"]] * 20)
+
     def test_vivo_19_20_conversation_updated_carries_the_id_by_which_the_whole_is_fetched(self):
         with FakeApp() as app:
             self.hook(app.url, ["conversation.updated"])

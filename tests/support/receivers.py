@@ -29,13 +29,14 @@ def read_request(client):
 
 class Receiver:
     """Receiver(manner).url; .seen holds (moment, head, body) of each request. manner(client, receiver) answers one request and
-    returns True to keep the connection."""
+    returns True to keep the connection. tls: a server's SSLContext."""
 
-    def __init__(self, manner):
+    def __init__(self, manner, tls=None):
         self.manner, self.seen, self.open = manner, [], True
+        self.tls = tls
         self.clients = set()
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}/hook"
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.socket.getsockname()[1]}/hook"
         self.stopped = threading.Event()
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -67,7 +68,7 @@ class Receiver:
     def _serve(self, client):
         self.clients.add(client)
         try:
-            with client:
+            with self.tls.wrap_socket(client, server_side=True) if self.tls else client as client:
                 while self.open:
                     request = read_request(client)
                     if request is None:
