@@ -12,10 +12,10 @@
     "chasqui trigger"      /* the agent that leads and appointments are made with, and the names it lists */
 #define SHOP_AHEAD 3603000 /* an appointment this far ahead is reminded of in a few seconds */
 
-/* What a step may know: {agent} {conversation} {number} {made} {start}. */
+/* What a step may know: {agent} {conversation} {channel} {number} {made} {start}. */
 struct scene {
     struct cli *cli;
-    char *agent, *conversation;
+    char *agent, *conversation, *channel;
     char *made; /* id of what the last step made */
     char number[24], start[CLOCK_TEXT_SIZE];
 };
@@ -34,6 +34,9 @@ enum step {
     RESOLVE,
     RATE,
     TEACH,
+    TEACH_NOWHERE,
+    NEARLY_OVER,
+    KEEP_CHANNEL,
     OPEN_SHOP,
     SET_UP,
     LEAD,
@@ -66,6 +69,12 @@ static const struct {
     [RATE] = {"POST", "/api/v1/conversations/{conversation}/feedback/", "{\"rating\":\"up\"}"},
     [TEACH] = {"POST", "/api/v1/agents/{agent}/knowledge/",
                "{\"title\":\"Triggered {number}\",\"content\":\"A document made by chasqui trigger.\"}"},
+    [TEACH_NOWHERE] =
+        {"POST", "/api/v1/agents/{agent}/knowledge/",
+         "{\"title\":\"Triggered {number}\",\"doc_type\":\"url\",\"url\":\"https://127.0.0.1:1/\"}"},
+    [NEARLY_OVER] = {"POST", "/api/v1/sandbox/window/",
+                     "{\"from\":\"{number}\",\"open\":true,\"seconds\":50,\"agent_id\":\"{agent}\"}"},
+    [KEEP_CHANNEL] = {"PATCH", "/api/v1/agents/{agent}/channels/{channel}/", "{\"agent_id\":\"{agent}\"}"},
     [OPEN_SHOP] = {"POST", "/api/v1/agents/", "{\"name\":\"" SHOP "\"}"},
     [SET_UP] =
         {"PATCH", "/api/v1/agents/{agent}/settings/",
@@ -108,6 +117,9 @@ static const struct trigger {
     {"handoff.resolved", {TALK, HANDOFF, JOIN, RESOLVE}},
     {"feedback.received", {TALK, RATE}},
     {"knowledge.synced", {TEACH}},
+    {"knowledge.failed", {TEACH_NOWHERE}},
+    {"channel.updated", {WRITES, KEEP_CHANNEL}},
+    {"window.closing", {WRITES, NEARLY_OVER}},
     {"media.ready", {SHOWS}},
     {"lead.created", {SET_UP, LEAD}},
     {"lead.qualified", {SET_UP, GOOD_LEAD}},
@@ -117,16 +129,29 @@ static const struct trigger {
 };
 #define TRIGGERS (sizeof(triggers) / sizeof(triggers[0]))
 
+/* Events that only the outside world can cause, and how it does. */
+static const struct {
+    const char *event, *how;
+} others[] = {
+    {"message.transcribed", "needs a model that hears: name one in the agent's settings, then let a customer "
+                            "send a voice message"},
+    {"template.updated", "comes when WhatsApp judges a template of a connected number"},
+    {"webhook.failing",
+     "comes when an endpoint has done nothing but fail for half of webhooks.disable_after"},
+    {"webhook.disabled", "comes at once when an endpoint answers 410, else after webhooks.disable_after of "
+                         "nothing but failures"},
+    {"webhook.test", "goes to one endpoint: POST /api/v1/webhooks/ID/test/"},
+};
+#define OTHERS (sizeof(others) / sizeof(others[0]))
+
 /* The text with its names filled in. The caller frees. */
 static char *fill(const struct scene *scene, const char *text)
 {
     const struct {
         const char *name, *value;
-    } words[] = {{"{agent}", scene->agent},
-                 {"{conversation}", scene->conversation},
-                 {"{number}", scene->number},
-                 {"{made}", scene->made},
-                 {"{start}", scene->start}};
+    } words[] = {{"{agent}", scene->agent},     {"{conversation}", scene->conversation},
+                 {"{channel}", scene->channel}, {"{number}", scene->number},
+                 {"{made}", scene->made},       {"{start}", scene->start}};
     struct buf out;
     buf_init(&out, 65536);
     while (*text != '\0') {
@@ -154,6 +179,9 @@ static enum cli_exit play(struct scene *scene, enum step step)
     enum cli_exit code = client_call(scene->cli, steps[step].method, path, body, &answer);
     if (code == EXIT_DONE && scene->conversation == NULL && jx_str(answer, "conversation_id") != NULL) {
         scene->conversation = xstrdup(jx_str(answer, "conversation_id"));
+    }
+    if (code == EXIT_DONE && scene->channel == NULL && jx_str(answer, "channel_id") != NULL) {
+        scene->channel = xstrdup(jx_str(answer, "channel_id"));
     }
     if (code == EXIT_DONE && jx_str(answer, "id") != NULL) {
         free(scene->made);
@@ -200,13 +228,28 @@ static enum cli_exit find_agent(struct scene *scene, const struct trigger *trigg
     return client_agent(scene->cli, &scene->agent);
 }
 
-/* All events that can be triggered, one in a line. */
+/* All events that can be triggered, one in a line; on standard error those that cannot. */
 static enum cli_exit list(void)
 {
     for (size_t i = 0; i < TRIGGERS; i++) {
         puts(triggers[i].event);
     }
+    for (size_t i = 0; i < OTHERS; i++) {
+        fprintf(stderr, "not here: %s %s\n", others[i].event, others[i].how);
+    }
     return EXIT_DONE;
+}
+
+/* Why the event cannot be triggered. */
+static enum cli_exit refuse(const char *event)
+{
+    for (size_t i = 0; i < OTHERS && event != NULL; i++) {
+        if (strcmp(others[i].event, event) == 0) {
+            return cli_fail(EXIT_USAGE, "%s cannot be played: it %s", event, others[i].how);
+        }
+    }
+    return cli_fail(EXIT_USAGE,
+                    "trigger needs an event; chasqui trigger list names those it can make happen");
 }
 
 static const struct trigger *find(const char *event)
@@ -228,8 +271,7 @@ enum cli_exit cli_trigger(struct cli *cli)
         return list();
     }
     if (trigger == NULL || cli->arg_count != 1) {
-        return cli_fail(EXIT_USAGE,
-                        "trigger needs an event; chasqui trigger list names those it can make happen");
+        return refuse(event);
     }
     if (cli->live) {
         return cli_fail(EXIT_USAGE, "trigger works in test mode only");
@@ -242,6 +284,7 @@ enum cli_exit cli_trigger(struct cli *cli)
         code = play(&scene, trigger->steps[i]);
     }
     free(scene.conversation);
+    free(scene.channel);
     free(scene.made);
     free(scene.agent);
     return code;
