@@ -273,7 +273,7 @@ static enum err rebuild(struct kb *kb)
 /* ---- following ---- */
 
 struct feed_page {
-    struct names names;
+    struct names names, agents;
     uint64_t rev; /* of the last entry taken */
     size_t taken;
     bool more;
@@ -290,7 +290,9 @@ static bool feed_take(uint64_t rev, enum kind kind, const char *part, const char
     }
     page->rev = rev;
     page->taken++;
-    if (kind == KIND_DOCUMENT || kind == KIND_PAGE) {
+    if (kind == KIND_AGENT) {
+        names_add(&page->agents, kind, part, id);
+    } else if (kind == KIND_DOCUMENT || kind == KIND_PAGE) {
         names_add(&page->names, kind, part, id);
     }
     return true;
@@ -372,6 +374,10 @@ static enum err follow_page(struct kb *kb, bool *more)
         names_once(&page.names);
         rc = names_apply(kb, &page.names, page.rev);
     }
+    for (size_t i = 0; rc == ERR_OK && i < page.agents.count; i++) {
+        kb_change_tell(kb, page.agents.rows[i].part, KIND_AGENT, page.agents.rows[i].id);
+    }
+    names_fini(&page.agents);
     names_fini(&page.names);
     return rc;
 }
@@ -450,8 +456,11 @@ static void *writer_main(void *arg)
         }
         kb->dirty = false;
         struct kb_waiter *waiters = kb->waiters;
+        struct kb_vector_batch *embedded = kb->embedded;
         kb->waiters = NULL;
+        kb->embedded = NULL;
         pthread_mutex_unlock(&kb->mutex);
+        kb_embedded_write(kb, embedded);
         enum err rc = catch_up(kb);
         if (rc == ERR_OK) {
             waiters_tell(waiters);
@@ -560,4 +569,9 @@ void kb_follow_stop(struct kb *kb)
     }
     waiters_free(kb->waiters);
     kb->waiters = NULL;
+    while (kb->embedded != NULL) {
+        struct kb_vector_batch *batch = kb->embedded;
+        kb->embedded = batch->next;
+        kb_vector_batch_free(batch);
+    }
 }

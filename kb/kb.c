@@ -8,6 +8,7 @@
 
 #define MAP_FIRST       ((size_t)256 << 20) /* address space, doubled when it is full */
 #define CACHE_BYTES     ((size_t)512 << 20)
+#define VECTOR_BYTES    ((size_t)256 << 20)
 #define PREVIOUS_WEIGHT 0.35
 
 enum err kb_open(struct store *store, const char *dir, struct kb **out)
@@ -22,9 +23,11 @@ enum err kb_open(struct store *store, const char *dir, struct kb **out)
     }
     kb->store = store;
     kb->cache = kb_cache_new(kb->kv, CACHE_BYTES);
+    kb->vectors = kb_vectors_new(kb->kv, VECTOR_BYTES);
     kb->warm = kb_warm_new(kb);
     kb->previous_weight = PREVIOUS_WEIGHT;
     pthread_mutex_init(&kb->mutex, NULL);
+    pthread_mutex_init(&kb->change_mutex, NULL);
     pthread_cond_init(&kb->wake, NULL);
     rc = kb_follow_start(kb);
     if (rc != ERR_OK) {
@@ -48,9 +51,11 @@ void kb_close(struct kb *kb)
         kb_ranker_free(kb->rankers[i]);
     }
     kb_cache_free(kb->cache);
+    kb_vectors_free(kb->vectors);
     kv_close(kb->kv);
     pthread_cond_destroy(&kb->wake);
     pthread_mutex_destroy(&kb->mutex);
+    pthread_mutex_destroy(&kb->change_mutex);
     free(kb);
 }
 

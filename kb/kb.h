@@ -70,7 +70,57 @@ json_t *kb_page_document(const json_t *page, const json_t *source);
 enum err kb_document_chunks(const json_t *doc, struct arena *arena, struct kb_chunk **out,
                             size_t *count) MUST_CHECK;
 
+/* ---- meaning (optional; vectors.h) ---- */
+/* What tells the vectors of one model, at one server, from those of another. */
+#define KB_MODEL_MARK 16
+/* A question as a vector; parts as kb_quantise (dot.h) makes them. */
+struct kb_vector {
+    uint8_t model[KB_MODEL_MARK];
+    float scale;
+    size_t dimensions;
+    const int8_t *parts;
+    double certain; /* the cosine from which a passage is trusted that words do not find */
+};
+/* A collection and a model's mark. */
+struct kb_embed_scope {
+    const char *part, *collection;
+    const uint8_t *model;
+};
+/* Chunks that have no vector of the model; in the arena. */
+struct kb_unembedded {
+    struct kb_unembedded_row {
+        uint64_t number;
+        const char *text; /* title and text */
+    } * rows;
+    size_t count;
+};
+/* The first `most` of them whose number is above after, rising. */
+enum err kb_unembedded(struct kb *kb, const struct kb_embed_scope *scope, uint64_t after, size_t most,
+                       struct arena *arena, struct kb_unembedded *out) MUST_CHECK;
+/* Stores vectors of a collection's chunks: count times `dimensions` numbers, one after the other. fn(arg)
+ * comes on loop_current() once they can be found, or could not be stored. A vector without direction is left
+ * out. */
+struct kb_embedded {
+    struct kb_embed_scope scope;
+    const uint64_t *numbers;
+    const float *vectors;
+    size_t count, dimensions;
+};
+void kb_embed(struct kb *kb, const struct kb_embedded *embedded, void (*fn)(void *arg), void *arg);
+/* How many chunks a collection has, and how many of them have a vector of the model. Reads every key. */
+enum err kb_embedded_count(struct kb *kb, const struct kb_embed_scope *scope, uint64_t *done,
+                           uint64_t *total) MUST_CHECK;
+/* fn(part, kind, id, arg) once chunks of a collection (KIND_COLLECTION) were added to the index, and once an
+ * agent's record (KIND_AGENT) changed; on the index's thread, which it must not hold up. NULL: nobody any
+ * more; nothing is called after it returns. */
+void kb_on_change(struct kb *kb, void (*fn)(const char *part, enum kind kind, const char *id, void *arg),
+                  void *arg);
+
 /* ---- search ---- */
+/* With a vector, words and meaning each make a list, and a passage's score is the sum of 1 / (60 + rank) over
+ * both. Confidence is calibrated on words, so: where words are sure (.5 or more), their first stays first and
+ * confidence is theirs. Else a passage whose cosine reaches `certain` leads, with confidence .65. Else the
+ * joined order holds, and a first passage that is not the words' first has half of their confidence. */
 struct kb_query {
     const char *part;
     const char *const *collections; /* ids; search never leaves them */
@@ -78,6 +128,7 @@ struct kb_query {
     const char *text;
     const char *previous; /* the turn before (last AI or customer message), low weight; NULL if none */
     size_t limit;         /* hits wanted, 1..50 */
+    const struct kb_vector *vector; /* NULL: words alone */
 };
 struct kb_hit {
     struct kb_chunk chunk;

@@ -1,4 +1,4 @@
-/* kb_int.h: the parts of struct kb, shared by kb.c, search.c, write.c and follow.c. */
+/* kb_int.h: the parts of struct kb, shared by kb.c, search.c, meaning.c, write.c and follow.c. */
 #ifndef CHASQUI_KB_INT_H
 #define CHASQUI_KB_INT_H
 
@@ -7,6 +7,7 @@
 #include "kb/cache.h"
 #include "kb/kb.h"
 #include "kb/rank.h"
+#include "kb/vectors.h"
 #include "queue/base/kv.h"
 #include "queue/base/loop.h"
 
@@ -19,7 +20,8 @@ struct kb {
     struct store *store;
     struct kv *kv; /* owned */
     struct kb_cache *cache;
-    struct kb_warm *warm; /* owned */
+    struct kb_warm *warm;       /* owned */
+    struct kb_vectors *vectors; /* owned */
     double previous_weight;
 
     pthread_mutex_t mutex; /* guards what follows */
@@ -28,9 +30,14 @@ struct kb {
     bool running;
     uint64_t rev; /* indexed up to here */
     struct kb_waiter *waiters;
+    struct kb_vector_batch *embedded; /* to be written, newest first */
     struct kb_ranker *rankers[KB_RANKERS];
     size_t ranker_count;
     pthread_t writer;
+
+    pthread_mutex_t change_mutex; /* guards what follows, and is held while it is called */
+    void (*on_change)(const char *part, enum kind kind, const char *id, void *arg);
+    void *on_change_arg;
 };
 
 /* ---- warm.c: the reader ahead ---- */
@@ -51,6 +58,30 @@ size_t kb_batch_bytes(const struct kb_batch *batch);
 /* Commits and brings the collections in memory up to it; frees the batch whatever the outcome. */
 enum err kb_batch_commit(struct kb_batch *batch) MUST_CHECK;
 void kb_batch_abort(struct kb_batch *batch);
+
+/* ---- meaning.c ---- */
+/* Writes the batches in the list (newest first), tells who waits, frees them. The writer's thread. */
+void kb_embedded_write(struct kb *kb, struct kb_vector_batch *batches);
+void kb_change_tell(struct kb *kb, const char *part, enum kind kind, const char *id);
+
+/* ---- fuse.c ---- */
+/* Where a hit's chunk stands in the durable index. */
+struct kb_place {
+    uint32_t collection;
+    uint64_t number;
+    double score, cosine;
+};
+/* What words find, best first, and what meaning finds. */
+struct kb_fusion {
+    const struct kb_place *words;
+    size_t word_count;
+    const struct kb_near *near;
+    size_t near_count;
+    double certain;
+};
+/* Joins them into out, which holds most; returns how many. confidence is that of the words before, and of the
+ * first one joined behind. The rules are with kb_query. */
+size_t kb_fuse(const struct kb_fusion *fusion, struct kb_place *out, size_t most, double *confidence);
 
 /* ---- follow.c: the writer's thread ---- */
 enum err kb_follow_start(struct kb *kb) MUST_CHECK; /* catches up, then starts the thread */

@@ -6,7 +6,7 @@
 
 #define CHUNK_DIGITS 26
 
-const char *const KB_TABLE_NAMES[KB_TABLES] = {"meta", "collection", "document", "chunk", "terms"};
+const char *const KB_TABLE_NAMES[KB_TABLES] = {"meta", "collection", "document", "chunk", "terms", "vectors"};
 
 enum err kb_key_named(struct kb_key *key, const char *part, const char *id)
 {

@@ -9,6 +9,7 @@
  *   DOCUMENT    partition NUL document id -> struct kb_document_row
  *   CHUNK       collection (u32), chunk number (u64), big endian -> what a hit shows
  *   TERMS       the same key -> ordinal, document id, words with counts
+ *   VECTORS     the same key -> what an embedding model made of the chunk (vectors.h)
  *
  * Numbers in values have the machine's order of bytes: derived data never leaves its machine. Thread: the
  * transaction's. */
@@ -23,7 +24,7 @@
 
 #define KB_FORMAT 4 /* raise it when rows, folding or splitting change: another format on disk is rebuilt */
 
-enum kb_table { KB_META, KB_COLLECTION, KB_DOCUMENT, KB_CHUNK, KB_TERMS, KB_TABLES };
+enum kb_table { KB_META, KB_COLLECTION, KB_DOCUMENT, KB_CHUNK, KB_TERMS, KB_VECTORS, KB_TABLES };
 extern const char *const KB_TABLE_NAMES[KB_TABLES];
 
 struct kb_collection_row {

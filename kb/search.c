@@ -14,6 +14,7 @@ struct member {
     struct kb_hot *hot;
 };
 struct members {
+    const struct kb_query *query;
     struct member *rows;
     const struct kb_index **indexes;
     size_t count; /* held */
@@ -110,20 +111,13 @@ static enum err members_hold(struct kb *kb, struct members *m)
     return ERR_OK;
 }
 
-/* Where a hit's chunk stands in the durable index. */
-struct place {
-    struct kb_key key;
-    size_t listed;
-    double score;
-};
-
 /* Ranks, and notes the places of the hits while the collections are held. */
 static size_t rank_held(struct kb *kb, const struct kb_query *q, const struct members *m,
-                        struct place *places, double *confidence)
+                        struct kb_place *places, double *confidence)
 {
     struct kb_ranker *ranker = ranker_take(kb);
     struct kb_ranking ranking;
-    size_t limit = q->limit == 0 ? 1 : q->limit > KB_RANK_MAX ? KB_RANK_MAX : q->limit;
+    size_t limit = q->limit == 0 ? 1 : q->limit > KB_RANK_MAX || q->vector != NULL ? KB_RANK_MAX : q->limit;
     struct kb_rank_query rank = {m->indexes, m->count, q->text, q->previous, kb->previous_weight, limit};
 
     kb_rank(ranker, &rank, &ranking);
@@ -131,16 +125,81 @@ static size_t rank_held(struct kb *kb, const struct kb_query *q, const struct me
     *confidence = ranking.count > 0 ? kb_confidence(ranking.signals) : 0;
     for (size_t i = 0; i < ranking.count; i++) {
         const struct kb_rank_hit *hit = &ranking.hits[i];
-        const struct member *member = &m->rows[hit->index];
-        kb_key_numbered(&places[i].key, member->number, m->indexes[hit->index]->slots[hit->slot].number);
-        places[i].listed = member->listed;
-        places[i].score = hit->score;
+        places[i] = (struct kb_place){.collection = m->rows[hit->index].number,
+                                      .number = m->indexes[hit->index]->slots[hit->slot].number,
+                                      .score = hit->score};
     }
     return ranking.count;
 }
 
+/* Leaves out what was deleted since it was read into memory; much of that has the memory read anew. */
+static enum err near_living(struct kb *kb, struct kb_near *near, size_t *count)
+{
+    struct kv_txn *txn;
+    size_t kept = 0;
+    enum err rc = kv_begin_read(kb->kv, &txn);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    for (size_t i = 0; i < *count; i++) {
+        struct kb_key key;
+        struct kv_bytes row;
+        kb_key_numbered(&key, near[i].collection, near[i].number);
+        if (kv_get(txn, KB_CHUNK, kb_key_bytes(&key), &row) == ERR_OK) {
+            near[kept++] = near[i];
+        }
+    }
+    kv_abort(txn);
+    if (kept < *count / 2) {
+        kb_vectors_clear(kb->vectors);
+    }
+    *count = kept;
+    return ERR_OK;
+}
+
+/* Joins what meaning finds to the places of the words. */
+static enum err meaning_join(struct kb *kb, const struct members *m, struct kb_place *places, size_t *count,
+                             double *confidence)
+{
+    const struct kb_query *q = m->query;
+    struct kb_near near[KB_RANK_MAX];
+    struct kb_place joined[KB_RANK_MAX];
+    size_t near_count = 0, limit = q->limit == 0 ? 1 : q->limit > KB_RANK_MAX ? KB_RANK_MAX : q->limit;
+    enum err rc = ERR_OK;
+
+    for (size_t i = 0; i < m->count && rc == ERR_OK; i++) {
+        rc = kb_vectors_near(kb->vectors, m->rows[i].number, q->vector, near, &near_count, KB_RANK_MAX);
+    }
+    if (rc == ERR_OK) {
+        rc = near_living(kb, near, &near_count);
+    }
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    if (near_count == 0) {
+        *count = *count < limit ? *count : limit;
+        return ERR_OK;
+    }
+    struct kb_fusion fusion = {places, *count, near, near_count, q->vector->certain};
+    *count = kb_fuse(&fusion, joined, limit, confidence);
+    memcpy(places, joined, *count * sizeof *places);
+    return ERR_OK;
+}
+
+/* The question's own id of a collection. */
+static const char *collection_id(const struct members *m, uint32_t number)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        if (m->rows[i].number == number) {
+            return m->query->collections[m->rows[i].listed];
+        }
+    }
+    return "";
+}
+
 /* Reads the chunks of the hits; one that was deleted since is left out. */
-static enum err hits_read(struct kb *kb, const struct kb_query *q, const struct place *places, size_t count,
+static enum err hits_read(struct kb *kb, const struct members *m, const struct kb_place *places, size_t count,
                           struct arena *arena, struct kb_result *result)
 {
     struct kv_txn *txn;
@@ -151,16 +210,18 @@ static enum err hits_read(struct kb *kb, const struct kb_query *q, const struct 
     }
     result->hits = arena_alloc(arena, (count + 1) * sizeof *result->hits);
     for (size_t i = 0; i < count && rc == ERR_OK; i++) {
+        struct kb_key key;
         struct kv_bytes value;
         struct kb_hit *hit = &result->hits[result->count];
-        rc = kv_get(txn, KB_CHUNK, kb_key_bytes(&places[i].key), &value);
+        kb_key_numbered(&key, places[i].collection, places[i].number);
+        rc = kv_get(txn, KB_CHUNK, kb_key_bytes(&key), &value);
         if (rc == ERR_NOTFOUND) {
             rc = ERR_OK;
             continue;
         }
         if (rc == ERR_OK) {
             rc = kb_chunk_decode(value, arena, &hit->chunk);
-            hit->collection_id = arena_strdup(arena, q->collections[places[i].listed]);
+            hit->collection_id = arena_strdup(arena, collection_id(m, places[i].collection));
             hit->score = places[i].score;
             result->count++;
         }
@@ -172,7 +233,7 @@ static enum err hits_read(struct kb *kb, const struct kb_query *q, const struct 
 enum err kb_search(struct kb *kb, const struct kb_query *q, struct arena *arena, struct kb_result *result)
 {
     int64_t start = clock_mono_us();
-    struct members m = {0};
+    struct members m = {.query = q};
     size_t count = 0;
 
     *result = (struct kb_result){0};
@@ -181,7 +242,7 @@ enum err kb_search(struct kb *kb, const struct kb_query *q, struct arena *arena,
     }
     m.rows = arena_alloc(arena, (q->collection_count + 1) * sizeof *m.rows);
     m.indexes = arena_alloc(arena, (q->collection_count + 1) * sizeof *m.indexes);
-    struct place *places = arena_alloc(arena, KB_RANK_MAX * sizeof *places);
+    struct kb_place *places = arena_alloc(arena, KB_RANK_MAX * sizeof *places);
     enum err rc = members_find(kb, q, &m);
     if (rc == ERR_OK) {
         rc = members_hold(kb, &m);
@@ -189,7 +250,12 @@ enum err kb_search(struct kb *kb, const struct kb_query *q, struct arena *arena,
     if (rc == ERR_OK) {
         count = rank_held(kb, q, &m, places, &result->confidence);
         members_drop(kb, &m, m.count);
-        rc = hits_read(kb, q, places, count, arena, result);
+    }
+    if (rc == ERR_OK && q->vector != NULL) {
+        rc = meaning_join(kb, &m, places, &count, &result->confidence);
+    }
+    if (rc == ERR_OK) {
+        rc = hits_read(kb, &m, places, count, arena, result);
     }
     if (rc != ERR_OK || result->count == 0) {
         *result = (struct kb_result){.hits = result->hits};

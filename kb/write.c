@@ -13,6 +13,12 @@
 #define ROW_BYTES_MAX (64u << 20)
 #define ARENA_BYTES   (256u << 20)
 
+/* A collection, by name. */
+struct home {
+    struct home *next;
+    char *part, *collection; /* owned */
+};
+
 struct kb_batch {
     struct kb *kb;
     struct kv_txn *txn;
@@ -20,6 +26,7 @@ struct kb_batch {
     size_t count, room;
     size_t bytes; /* of rows written */
     bool cleared;
+    struct home *homes; /* collections that got chunks */
     struct kb_bag bag;
     struct buf row;
 };
@@ -41,8 +48,37 @@ enum err kb_batch_open(struct kb *kb, struct kb_batch **out)
     return ERR_OK;
 }
 
+/* Notes a collection that got chunks, once. */
+static void home_note(struct kb_batch *batch, const char *part, const char *collection)
+{
+    for (const struct home *home = batch->homes; home != NULL; home = home->next) {
+        if (strcmp(home->part, part) == 0 && strcmp(home->collection, collection) == 0) {
+            return;
+        }
+    }
+    struct home *home = xcalloc(1, sizeof *home);
+    *home = (struct home){batch->homes, xstrdup(part), xstrdup(collection)};
+    batch->homes = home;
+}
+
+/* Frees the noted collections, and tells of them if the batch was committed. */
+static void homes_end(struct kb_batch *batch, bool committed)
+{
+    while (batch->homes != NULL) {
+        struct home *home = batch->homes;
+        batch->homes = home->next;
+        if (committed) {
+            kb_change_tell(batch->kb, home->part, KIND_COLLECTION, home->collection);
+        }
+        free(home->part);
+        free(home->collection);
+        free(home);
+    }
+}
+
 static void batch_free(struct kb_batch *batch)
 {
+    homes_end(batch, false);
     for (size_t i = 0; i < batch->count; i++) {
         free(batch->changes[i].row);
     }
@@ -97,6 +133,10 @@ static enum err chunk_remove(struct kb_batch *batch, uint32_t collection, uint64
     rc = kv_delete(batch->txn, KB_TERMS, kb_key_bytes(&key));
     if (rc == ERR_OK) {
         rc = kv_delete(batch->txn, KB_CHUNK, kb_key_bytes(&key));
+    }
+    if (rc == ERR_OK) {
+        rc = kv_delete(batch->txn, KB_VECTORS, kb_key_bytes(&key));
+        rc = rc == ERR_NOTFOUND ? ERR_OK : rc;
     }
     return rc;
 }
@@ -226,6 +266,7 @@ enum err kb_batch_document(struct kb_batch *batch, const char *part, const char 
     struct arena *arena = arena_new(ARENA_BYTES);
     rc = document_put(batch, part, &key, doc, digest, arena);
     arena_free(arena);
+    home_note(batch, part, jx_str_or(doc, "collection_id", ""));
     return rc;
 }
 
@@ -256,10 +297,12 @@ enum err kb_batch_commit(struct kb_batch *batch)
     rc = kv_commit(batch->txn);
     if (rc == ERR_OK && batch->cleared) {
         kb_cache_clear(kb->cache);
+        kb_vectors_clear(kb->vectors);
     }
     if (rc == ERR_OK) {
         kb_cache_apply(kb->cache, batch->changes, batch->count, version);
     }
+    homes_end(batch, rc == ERR_OK);
     batch_free(batch);
     return rc;
 }

@@ -136,7 +136,7 @@ static void *stream_main(void *arg)
 
     while (!atomic_load(&s->stop)) {
         struct arena *arena = arena_new(1 << 20);
-        struct kb_query query = {"p1", &collection, 1, "what stage has the garage", "hello", 5};
+        struct kb_query query = {"p1", &collection, 1, "what stage has the garage", "hello", 5, NULL};
         struct kb_result result;
         unsigned stage = atomic_load(&s->stage), seen = 0;
         if (kb_search(s->room->kb, &query, arena, &result) == ERR_OK && result.count > 0) {

@@ -108,7 +108,7 @@ static void test_collections(void **state)
     struct room *room = *state;
     struct kb_result result;
     const char *collections[] = {"col_2", "col_1", "col_2", "col_none"};
-    struct kb_query query = {"p1", collections, 4, "garage price", NULL, 5};
+    struct kb_query query = {"p1", collections, 4, "garage price", NULL, 5, NULL};
 
     room_put(room, "p1", "doc_a", "col_1", "Parking", "The garage price is two euros an hour.", true);
     room_put(room, "p1", "doc_b", "col_2", "Garage", "Our garage is in the cellar.", true);
@@ -227,7 +227,7 @@ static void test_empty(void **state)
     assert_int_equal(result.count, 0);
     room_search(room, "p1", "col_1", "?!", &result);
     assert_int_equal(result.count, 0);
-    struct kb_query query = {"p1", NULL, 0, "garage", NULL, 5};
+    struct kb_query query = {"p1", NULL, 0, "garage", NULL, 5, NULL};
     assert_int_equal(kb_search(room->kb, &query, room->arena, &result), ERR_OK);
     assert_int_equal(result.count, 0);
     assert_true(result.confidence == 0);
@@ -239,7 +239,8 @@ static void test_phrasings_previous(void **state)
     struct room *room = *state;
     struct kb_result result;
     const char *collection = "col_1";
-    struct kb_query query = {"p1", &collection, 1, "and how much is it", "I would like to park my car", 2};
+    struct kb_query query = {"p1", &collection, 1, "and how much is it", "I would like to park my car",
+                             2,    NULL};
 
     room_put(room, "p1", "doc_b", "col_1", "Delivery", "It is four euros, and how much later depends.", true);
     json_t *doc = room_document("doc_a", "col_1", "Garage",

@@ -87,7 +87,7 @@ static char *answers(const struct room *room)
             char collection[16];
             const char *list = collection;
             struct kb_result result;
-            struct kb_query query = {"p1", &list, 1, WORDS[i], "day 7", 50};
+            struct kb_query query = {"p1", &list, 1, WORDS[i], "day 7", 50, NULL};
             snprintf(collection, sizeof collection, "col_%d", c);
             assert_int_equal(kb_search(room->kb, &query, room->arena, &result), ERR_OK);
             buf_addf(&text, "%s %s %.17g\n", collection, WORDS[i], result.confidence);

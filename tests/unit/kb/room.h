@@ -159,7 +159,7 @@ static inline void room_delete(struct room *room, const char *part, const char *
 static inline void room_search(struct room *room, const char *part, const char *collection, const char *text,
                                struct kb_result *result)
 {
-    struct kb_query query = {part, &collection, 1, text, NULL, 5};
+    struct kb_query query = {part, &collection, 1, text, NULL, 5, NULL};
 
     assert_int_equal(kb_search(room->kb, &query, room->arena, result), ERR_OK);
 }
