@@ -10,10 +10,12 @@
 #include "queue/address.h"
 #include "queue/base/clock.h"
 #include "queue/base/id.h"
+#include "queue/base/option.h"
 #include "queue/base/seal_record.h"
 #include "queue/events.h"
 
-#define VALUE_MAX 4096
+#define VALUE_MAX    4096
+#define QUIET_MAX_MS 6000 /* a burst is waited for no longer */
 
 /* ---- registry ---- */
 
@@ -85,6 +87,11 @@ enum err channel_check_message(const char *channel_type, const char *type, const
 enum err channel_get(struct snapshot *snap, const char *part, const char *id, json_t **channel, uint64_t *rev)
 {
     return snapshot_get(snap, KIND_CHANNEL, part, id, channel, rev);
+}
+
+int64_t channel_quiet_ms(const json_t *channel)
+{
+    return jx_int(channel, "quiet_time_ms", option_int(OPT_QUIET_TIME));
 }
 
 enum err channel_partition(struct snapshot *snap, const char *id, char part[PARTITION_SIZE])
@@ -214,11 +221,23 @@ static enum err field_check(const struct checking *c, const char *name, bool req
     return ERR_OK;
 }
 
+/* The quiet time, if the body has it: null is the option's. */
+static enum err quiet_check(const struct checking *c)
+{
+    const json_t *value = json_object_get(c->body, "quiet_time_ms");
+    bool good = value == NULL || json_is_null(value) ||
+                (json_is_integer(value) && json_integer_value(value) >= 0 &&
+                 json_integer_value(value) <= QUIET_MAX_MS);
+
+    return good ? ERR_OK : refuse(c, "quiet_time_ms", "must be null or a whole number from 0 to 6000");
+}
+
 /* All fields of the body. creating: the required ones must be there. */
 static enum err body_check(const struct checking *c, bool creating)
 {
     enum err rc = field_check(c, "name", false);
 
+    rc = rc == ERR_OK ? quiet_check(c) : rc;
     for (const char *const *name = c->ops->required; rc == ERR_OK && *name != NULL; name++) {
         if (creating && json_object_get(c->body, *name) == NULL) {
             return refuse(c, *name, "is required");
@@ -301,6 +320,7 @@ static enum err body_take(const struct checking *c, const char *part, json_t *ch
     const char *const *lists[] = {c->ops->required, c->ops->optional};
     enum err rc = field_take(c, part, channel, "name");
 
+    rc = rc == ERR_OK ? field_take(c, part, channel, "quiet_time_ms") : rc;
     for (size_t i = 0; i < 2; i++) {
         for (const char *const *name = lists[i]; rc == ERR_OK && *name != NULL; name++) {
             rc = field_take(c, part, channel, *name);

@@ -1,11 +1,11 @@
 /* channel.h: the interface every messaging platform implements: verify, parse, send; one row per platform.
  *
- * A channel record: {"id", "agent_id", "type", "name"?, "status": "active|paused", "reason"?: {"code",
- * "detail"}, "platform_state"?: {"messaging_limit"?, "throughput"?, "quality"?, "alert"?}, type-specific
- * fields, "sealed": {FIELD: {"value", "last4"?}}, "created_at", "updated_at"}; credentials are sealed
- * (crypto.h) under the context "PARTITION/CHANNEL_ID". In a test partition the sandbox row takes the place of
- * the platform's own sender: the same path, but nothing can leave the machine. Thread: verify and parse on
- * any thread (pure); send on the worker's loop. */
+ * A channel record: {"id", "agent_id", "type", "name"?, "status": "active|paused", "quiet_time_ms"?,
+ * "reason"?: {"code", "detail"}, "platform_state"?: {"messaging_limit"?, "throughput"?, "quality"?,
+ * "alert"?}, type-specific fields, "sealed": {FIELD: {"value", "last4"?}}, "created_at", "updated_at"};
+ * credentials are sealed (crypto.h) under the context "PARTITION/CHANNEL_ID". In a test partition the sandbox
+ * row takes the place of the platform's own sender: the same path, but nothing can leave the machine. Thread:
+ * verify and parse on any thread (pure); send on the worker's loop. */
 #ifndef CHASQUI_CHANNELS_CHANNEL_H
 #define CHASQUI_CHANNELS_CHANNEL_H
 
@@ -164,6 +164,8 @@ const struct channel_ops *channel_sender(const char *part, const char *type);
 /* Walks the types: index 0.. until NULL. */
 const struct channel_ops *channel_ops_at(unsigned index);
 
+/* The time in ms for which a burst on this channel must have been quiet: its own, or that of the option. */
+int64_t channel_quiet_ms(const json_t *channel);
 enum err channel_get(struct snapshot *snap, const char *part, const char *id, json_t **channel,
                      uint64_t *rev) MUST_CHECK;
 /* The partition a channel id lives in (platform hooks know only the id). ERR_NOTFOUND. */

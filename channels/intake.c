@@ -197,7 +197,7 @@ static enum err message_item(struct changes *cs, struct snapshot *snap, const st
                                  .content = jx_obj(body, "content"),
                                  .reply_to = jx_str(body, "reply_to"),
                                  .wants_turn = jx_bool(body, "wants_turn", false),
-                                 .turn_delay_ms = option_int(OPT_QUIET_TIME)};
+                                 .turn_delay_ms = channel_quiet_ms(channel)};
     struct message_received received;
 
     return message_receive(cs, snap, part_of(t), &in, &received);

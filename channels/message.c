@@ -226,6 +226,9 @@ static void turn_push(struct receiving *r, const char *message_id)
 
     jx_set_str(payload, "conversation_id", conversation_id);
     jx_set_str(payload, "message_id", message_id);
+    if (json_object_get(r->in->channel, "quiet_time_ms") != NULL) {
+        jx_set_int(payload, "quiet_ms", r->in->turn_delay_ms);
+    }
     changes_push(r->cs, QUEUE_TURN, r->part, conversation_id, r->in->turn_delay_ms, payload);
     json_decref(payload);
     channel_receipt(r->cs, r->part, jx_str_or(r->in->channel, "type", ""), jx_str(r->in->channel, "id"),

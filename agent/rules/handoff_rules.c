@@ -265,15 +265,18 @@ static enum err check_then(const json_t *then, size_t index, struct buf *why)
         return fault(why, "must be an object");
     }
     json_object_foreach ((json_t *)then, key, value) {
-        bool known =
-            strcmp(key, "assign_to") == 0 || strcmp(key, "note") == 0 || strcmp(key, "announce") == 0;
+        bool known = strcmp(key, "assign_to") == 0 || strcmp(key, "queue") == 0 || strcmp(key, "note") == 0 ||
+                     strcmp(key, "announce") == 0;
         snprintf(where_text, sizeof where_text, "/%zu/then/%.60s", index, key);
         if (!known) {
-            return fault(why, "is not one of assign_to, note, announce");
+            return fault(why, "is not one of assign_to, queue, note, announce");
         }
         if (!json_is_string(value) || json_string_length(value) > 1000) {
             return fault(why, "must be a text of at most 1000 bytes");
         }
+    }
+    if (json_object_get(then, "assign_to") != NULL && json_object_get(then, "queue") != NULL) {
+        return fault(why, "names a person and a queue; one of them gets the conversation");
     }
     return ERR_OK;
 }

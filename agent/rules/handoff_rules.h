@@ -1,8 +1,10 @@
 /* handoff_rules.h: an agent's own rules for handing a conversation to a person.
  *
- * settings.handoff.rules: [{"name"?, "when": {condition: value, ...}, "then": {"assign_to"?, "note"?,
- * "announce"?}}]: every condition of "when" must hold; the first rule that holds fires, reason "rule".
- * Conditions: "words" (list: one of these stands in the text), "pattern" (regular expression), "sentiment"
+ * settings.handoff.rules: [{"name"?, "when": {condition: value, ...}, "then": {"assign_to"? or "queue"?,
+ * "note"?, "announce"?}}]: every condition of "when" must hold; the first rule that holds fires, reason
+ * "rule"; the conversation is assigned to {"name"} of a person or {"name", "type": "queue"}, out of which
+ * whoever joins takes it. Conditions: "words" (list: one of these stands in the text), "pattern" (regular
+ * expression), "sentiment"
  * ("negative"), "repeated" (n: the same question n times), "low_confidence" (n answers in a row that were
  * fallbacks), "topic" (list of document or collection ids: where the best passage stands), "contact" ({"key":
  * value}: metadata of the contact), "contact_tag" (list), "tag" (list: of the conversation), "message_type"

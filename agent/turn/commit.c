@@ -86,6 +86,18 @@ static const char *usual_announcement(const struct turn *turn, const struct hand
                                                     : tongue->announce;
 }
 
+/* Whom the agent's own rule gives the conversation to: a person, or a queue out of which people take it. */
+static void assign_by_rule(struct turn *turn, const json_t *then)
+{
+    const char *person = jx_str(then, "assign_to"), *queue = jx_str(then, "queue");
+
+    if (queue != NULL) {
+        jx_set(turn->conversation, "assigned_to", json_pack("{s:s,s:s}", "name", queue, "type", "queue"));
+    } else if (person != NULL) {
+        jx_set(turn->conversation, "assigned_to", json_pack("{s:s}", "name", person));
+    }
+}
+
 static void add_handoff(struct turn *turn, struct changes *cs, struct snapshot *snap)
 {
     const struct handoff_row *row = handoff_reason_row(turn->reason);
@@ -94,15 +106,12 @@ static void add_handoff(struct turn *turn, struct changes *cs, struct snapshot *
                                : jx_str_or(turn_handoff(turn), "announce", usual_announcement(turn, row));
     const json_t *then = jx_obj(turn->own_rule, "then");
     const char *note = turn->note != NULL ? turn->note : row->note, *own = jx_str(then, "note");
-    const char *assign_to = jx_str(then, "assign_to");
 
     announce = jx_str_or(then, "announce", announce);
     if (own != NULL) {
         note = arena_printf(turn->arena, "%s %s", own, note);
     }
-    if (assign_to != NULL) {
-        jx_set(turn->conversation, "assigned_to", json_pack("{s:s}", "name", assign_to));
-    }
+    assign_by_rule(turn, then);
     mark_answered(turn);
     add_sayings(turn, cs, snap);
     turn->sent = handoff_trigger(cs, snap, turn->part, turn->conversation, turn->rev, row->name, note,

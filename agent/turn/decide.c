@@ -12,6 +12,7 @@
 #include "agent/turn/toolbox.h"
 
 #define TOPICS_SHOWN 4
+#define SAID_MAX     262144 /* bytes of a conversation that numbers are looked for in */
 
 /* What is said where the agent has no words of its own, in the customer's language. */
 static const struct tongue *words(const struct turn *turn)
@@ -147,6 +148,22 @@ static bool is_grounded(const struct turn *turn, const char *text)
            strcmp(turn_fallback(turn), "TRY_ANYWAY") == 0 || toolbox_helped(turn->gen.box) || asks;
 }
 
+/* What was said in this conversation, the newest included: numbers in it are no news to the customer. */
+static const char *said_before(const struct turn *turn)
+{
+    struct buf out;
+
+    buf_init(&out, SAID_MAX);
+    for (size_t i = turn->line_count; i > 0 && buf_ok(&out); i--) {
+        buf_adds(&out, turn->lines[i - 1].text);
+        buf_adds(&out, "\n");
+    }
+    buf_adds(&out, turn->question);
+    const char *said = buf_ok(&out) ? arena_strndup(turn->arena, buf_str(&out), out.len) : turn->question;
+    buf_fini(&out);
+    return said;
+}
+
 /* A model's draft: filtered, its marks resolved. */
 static void reply_draft(struct turn *turn)
 {
@@ -154,11 +171,13 @@ static void reply_draft(struct turn *turn)
     struct guard guard = {.canary = turn->canary,
                           .sources = &turn->found,
                           .persona = jx_str(turn->agent, "system_prompt"),
+                          .customer = said_before(turn),
+                          .phone = turn->contact_phone,
                           .truncated = turn->gen.truncated};
     const char *text = guard_text(&guard, buf_str(&turn->gen.text), turn->arena, &report);
     enum cite_style style = cite_style_of(jx_str(turn_chat(turn), "citation_style"));
 
-    turn->links_removed = report.links_removed;
+    turn->links_removed = report.links_removed + report.numbers_removed;
     if (report.withheld) {
         turn_hand_off(turn, HANDOFF_FILTERED, "guard");
     } else if (text[0] == '\0' || strstr(text, MODEL_NO_ANSWER) != NULL || !is_grounded(turn, text)) {

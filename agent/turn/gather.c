@@ -143,7 +143,7 @@ static const char *silent_reason(struct turn *turn)
 static int64_t quiet_left(const struct turn *turn)
 {
     int64_t now = clock_wall_ms();
-    int64_t quiet = option_int(OPT_QUIET_TIME);
+    int64_t quiet = jx_int(job_payload(turn->job), "quiet_ms", option_int(OPT_QUIET_TIME));
     int64_t age = now - id_time_ms(turn->newest_id);
 
     if (!turn->platform || age < 0 || age >= quiet || now - turn->oldest_ms >= TURN_BURST_MS) {

@@ -8,7 +8,9 @@
 #include "queue/base/buf.h"
 #include "queue/base/codec.h"
 
-#define SECRET_RUN 16 /* letters and digits behind a key's prefix that make it look real */
+#define DIGITS_LEAST 8  /* of a telephone number in its international form */
+#define DIGITS_MOST  15 /* E.164 */
+#define SECRET_RUN   16 /* letters and digits behind a key's prefix that make it look real */
 
 static const char *const secret_prefixes[] = {"ck_live_", "ck_test_", "whsec_", "sk-", "sk_live_", "Bearer "};
 
@@ -168,6 +170,80 @@ static void copy_links(const struct guard *guard, const char *text, struct buf *
     }
 }
 
+/* The digits of a number in international form ("+34 600-12 34 56") at text, and how many bytes it takes; 0
+ * if there is none. */
+static size_t number_at(const char *text, char digits[DIGITS_MOST + 1])
+{
+    size_t count = 0, size = 0;
+
+    if (text[0] != '+' || !isdigit((unsigned char)text[1])) {
+        return 0;
+    }
+    for (size_t i = 1; isdigit((unsigned char)text[i]) || strchr(" -./()", text[i]) != NULL; i++) {
+        if (text[i] == '\0' || (isdigit((unsigned char)text[i]) && count == DIGITS_MOST)) {
+            break;
+        }
+        if (isdigit((unsigned char)text[i])) {
+            digits[count++] = text[i];
+            size = i + 1;
+        }
+    }
+    digits[count] = '\0';
+    return count >= DIGITS_LEAST ? size : 0;
+}
+
+/* True if the text holds these digits one after the other, whatever stands between them but letters. */
+static bool names_number(const char *text, const char *digits)
+{
+    for (const char *at = text; at != NULL && *at != '\0'; at++) {
+        size_t found = 0;
+        for (const char *each = at; digits[found] != '\0' && *each != '\0' && !isalpha((unsigned char)*each);
+             each++) {
+            if (isdigit((unsigned char)*each) && *each != digits[found]) {
+                break;
+            }
+            found += isdigit((unsigned char)*each) ? 1 : 0;
+        }
+        if (digits[found] == '\0') {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* True if a source, the persona or the customer named the number; a source may leave the country out. */
+static bool is_known_number(const struct guard *guard, const char *digits)
+{
+    const struct kb_result *sources = guard->sources;
+    const char *local = digits + (strlen(digits) > DIGITS_LEAST + 3 ? 3 : 0);
+    bool known = names_number(guard->persona, digits) || names_number(guard->customer, digits) ||
+                 names_number(guard->phone, digits);
+
+    for (size_t i = 0; !known && sources != NULL && i < sources->count; i++) {
+        known = names_number(sources->hits[i].chunk.text, local) ||
+                names_number(sources->hits[i].chunk.title, local);
+    }
+    return known;
+}
+
+/* Copies the text without telephone numbers that nobody of ours named. */
+static void copy_numbers(const struct guard *guard, const char *text, struct buf *out,
+                         struct guard_report *report)
+{
+    char digits[DIGITS_MOST + 1];
+
+    for (size_t i = 0; text[i] != '\0';) {
+        size_t size = number_at(text + i, digits);
+        if (size == 0 || is_known_number(guard, digits)) {
+            buf_add(out, text + i, size > 0 ? size : 1);
+            i += size > 0 ? size : 1;
+        } else {
+            report->numbers_removed++;
+            i += drop_link(out, text + i, size);
+        }
+    }
+}
+
 /* The end of the last whole sentence within size bytes, or 0. */
 static size_t sentence_end(const char *text, size_t size)
 {
@@ -234,6 +310,9 @@ char *guard_text(const struct guard *guard, const char *text, struct arena *aren
     buf_init(&out, strlen(text) + 1);
     copy_links(guard, text, &out, report);
     char *clean = arena_strndup(arena, buf_str(&out), out.len);
+    buf_reset(&out);
+    copy_numbers(guard, clean, &out, report);
+    clean = arena_strndup(arena, buf_str(&out), out.len);
     buf_fini(&out);
     drop_controls(clean);
     if (strlen(clean) > GUARD_TEXT_MAX) {

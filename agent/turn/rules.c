@@ -41,6 +41,16 @@ enum rule_media rule_media(const char *type)
     return MEDIA_READABLE;
 }
 
+bool rule_has_words(const json_t *message)
+{
+    const char *text = jx_str_or(message, "text", "");
+    size_t len = strlen(text);
+    bool stands_in = len > 1 && text[0] == '[' && text[len - 1] == ']' &&
+                     rule_media(jx_str_or(message, "type", "text")) != MEDIA_READABLE;
+
+    return len > 0 && !stands_in;
+}
+
 const char *rule_keyword(const json_t *keywords, const char *folded)
 {
     size_t i;
@@ -142,10 +152,14 @@ static bool is_file_lost(struct turn *turn)
 static bool is_unreadable(struct turn *turn)
 {
     enum rule_media worst = MEDIA_IGNORED;
+    bool words = false;
     size_t i;
     json_t *message;
 
-    if (turn->folded[0] != '\0' || turn_has_material(turn)) {
+    json_array_foreach (turn->burst, i, message) {
+        words = words || rule_has_words(message);
+    }
+    if ((words && turn->folded[0] != '\0') || turn_has_material(turn)) {
         return false;
     }
     json_array_foreach (turn->burst, i, message) {

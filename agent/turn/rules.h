@@ -14,6 +14,9 @@ bool rule_loop(const json_t *history, int64_t now_ms);
 /* What a message of this type asks for when it has no text. */
 enum rule_media { MEDIA_READABLE, MEDIA_PERSON, MEDIA_IGNORED };
 enum rule_media rule_media(const char *type);
+/* True if a message holds words of the customer: a text or a caption. A channel puts "[image]" or the like in
+ * the place of a text that is missing; nobody wrote that. */
+bool rule_has_words(const json_t *message);
 /* The agent's own rules (own_rules.c): hands over and says true if one holds; topics only behind the search. */
 bool rule_own(struct turn *turn);
 void rule_own_topic(struct turn *turn);

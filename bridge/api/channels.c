@@ -45,7 +45,7 @@ static bool listed(const char *const *names, const char *name)
 /* Fields that no channel of this type has are refused by name. False: the call has ended. */
 static bool fields_known(struct call *c, const char *type, bool creating)
 {
-    static const char *const always[] = {"type", "name", NULL}, *const later[] = {"status", "agent_id", NULL};
+    static const char *const always[] = {"type", "name", "quiet_time_ms", NULL}, *const later[] = {"status", "agent_id", NULL};
     const struct channel_ops *ops = channel_ops(type);
     const char *key;
     json_t *value;

@@ -113,9 +113,66 @@ class OwnRules(WithApp):
         self.assertFalse(self.handed("When does the shop open?"))
         self.assertTrue(self.handed("I need an invoice"))
 
+    def contact(self):
+        return self.only_conversation()["contact_id"]
+
+    def known_customer(self, **fields):
+        """A customer who wrote before and whose record says something."""
+        self.assertFalse(self.handed("When does the shop open?"))
+        self.daemon.ok(self.daemon.patch(f"/api/v1/contacts/{self.contact()}/", fields))
+
+    def test_a_customer_of_rank_by_metadata_goes_to_a_queue_that_a_person_takes_it_from(self):
+        self.rules({"name": "vip", "when": {"contact": {"rank": "gold"}}, "then": {"queue": "gold desk", "note": "first in line"}})
+        self.known_customer(metadata={"rank": "silver"})
+        self.assertFalse(self.handed("When does the shop open?"))
+        self.daemon.ok(self.daemon.patch(f"/api/v1/contacts/{self.contact()}/", {"metadata": {"rank": "gold"}}))
+        self.assertTrue(self.handed("When does the shop open?"))
+        conversation = self.only_conversation()
+        self.assertEqual(conversation["assigned_to"], {"name": "gold desk", "type": "queue"})
+        waiting = self.daemon.ok(self.daemon.get("/api/v1/conversations/?assigned_to=gold%20desk"))["results"]
+        self.assertEqual([row["id"] for row in waiting], [conversation["id"]])
+        self.assertEqual(self.app.wait("handoff.triggered")[0]["data"]["conversation"]["assigned_to"], {"name": "gold desk", "type": "queue"})
+        self.daemon.ok(self.daemon.post(f"/api/v1/conversations/{conversation['id']}/join/", {"name": "Ana"}))
+        self.assertEqual(self.only_conversation()["assigned_to"], {"name": "Ana"})
+
+    def test_a_contact_with_a_tag(self):
+        self.rules({"when": {"contact_tag": ["vip", "press"]}})
+        self.known_customer(metadata={"tags": ["regular"]})
+        self.assertFalse(self.handed("When does the shop open?"))
+        self.daemon.ok(self.daemon.patch(f"/api/v1/contacts/{self.contact()}/", {"metadata": {"tags": ["regular", "press"]}}))
+        self.assertTrue(self.handed("When does the shop open?"))
+
+    def test_a_conversation_with_a_tag(self):
+        self.rules({"when": {"tag": ["claim"]}})
+        self.assertFalse(self.handed("When does the shop open?"))
+        self.daemon.ok(self.daemon.patch(f"/api/v1/conversations/{self.only_conversation()['id']}/", {"tags": ["claim"]}))
+        self.assertTrue(self.handed("When does the shop open?"))
+
+    def test_a_kind_of_message_even_with_a_caption(self):
+        self.rules({"name": "pictures", "when": {"message_type": ["image"]}, "then": {"assign_to": "Eve"}})
+        self.assertFalse(self.handed("When does the shop open?"))
+        self.graph.post(self.graph.text_payload(CUSTOMER, "", type="image", image={
+            "id": "1", "mime_type": "image/jpeg", "sha256": "x", "caption": "When does the shop open?"}))
+        wait_for(lambda: self.only_conversation()["status"] == "handoff" and self.daemon.idle(), "the handoff")
+        self.assertEqual(self.only_conversation()["handoff"]["reason"], "rule")
+        self.assertEqual(self.only_conversation()["assigned_to"], {"name": "Eve"})
+
+    def test_a_pattern_in_the_text(self):
+        self.rules({"when": {"pattern": "order #?[0-9]{6}"}})
+        self.assertFalse(self.handed("When does the shop open? I have order #12"))
+        self.assertTrue(self.handed("Where is Order #123456?"))
+
+    def test_a_picture_without_a_word_goes_to_a_person_because_it_is_one(self):
+        self.graph.post(self.graph.text_payload(CUSTOMER, "", type="image", image={"id": "1", "mime_type": "image/jpeg", "sha256": "x"}))
+        wait_for(lambda: self.daemon.conversations() and self.only_conversation()["status"] == "handoff", "the handoff")
+        self.assertEqual(self.only_conversation()["handoff"]["reason"], "message_type")
+
     def test_rules_that_make_no_sense_are_refused_by_name(self):
         path = f"/api/v1/agents/{self.daemon.agent}/settings/handoff/"
         for rule, field in (({"when": {}}, "0/when"), ({"when": {"mood": 1}}, "0/when/mood"), ({"when": {"pattern": "("}}, "0/when/pattern"),
-                            ({"when": {"repeated": 0}}, "0/when/repeated"), ({"when": {"tag": ["a"]}, "then": {"x": "y"}}, "0/then/x")):
+                            ({"when": {"repeated": 0}}, "0/when/repeated"), ({"when": {"tag": ["a"]}, "then": {"x": "y"}}, "0/then/x"),
+                            ({"when": {"tag": ["a"]}, "then": {"assign_to": "Ana", "queue": "desk"}}, "0/then/queue"),
+                            ({"when": {"contact": {}}}, "0/when/contact"), ({"when": {"contact_tag": "vip"}}, "0/when/contact_tag"),
+                            ({"when": {"message_type": []}}, "0/when/message_type")):
             answer = self.daemon.patch(path, {"rules": [rule]})
             self.assertEqual((answer.status, answer.json["error"]["field"]), (400, f"settings/handoff/rules/{field}"), answer)

@@ -74,6 +74,33 @@ static void links(void **state)
     }
 }
 
+static void numbers(void **state)
+{
+    static const struct {
+        const char *text, *want;
+        unsigned removed;
+    } cases[] = {
+        {"Call +1 999 555-0000 now.", "Call now.", 1},
+        {"Call (+19995550000).", "Call .", 1},
+        {"Call +34 600 12 34 56.", "Call +34 600 12 34 56.", 0},
+        {"You wrote +49 (30) 1234567.", "You wrote +49 (30) 1234567.", 0},
+        {"It is +441632960001, yours.", "It is +441632960001, yours.", 0},
+        {"That is +20 degrees, 5+3, C++.", "That is +20 degrees, 5+3, C++.", 0},
+        {"+19995550000", "", 1},
+        {"+", "+", 0},
+    };
+    struct guard guard = {.persona = "Our desk: +34 600-123456",
+                          .customer = "my number is 49 30 123 45 67",
+                          .phone = "+441632960001"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct guard_report report;
+        assert_string_equal(guard_text(&guard, cases[i].text, arena, &report), cases[i].want);
+        assert_int_equal(report.numbers_removed, cases[i].removed);
+    }
+}
+
 static void secrets_are_withheld(void **state)
 {
     static const char *const texts[] = {"My mark is cq-0011.", "Use ck_live_0123456789abcdefghijABCDEFGH",
@@ -138,10 +165,8 @@ static void marks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(links),
-        cmocka_unit_test(secrets_are_withheld),
-        cmocka_unit_test(lengths),
-        cmocka_unit_test(marks),
+        cmocka_unit_test(links),   cmocka_unit_test(numbers), cmocka_unit_test(secrets_are_withheld),
+        cmocka_unit_test(lengths), cmocka_unit_test(marks),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
