@@ -16,34 +16,21 @@ static json_t *show(const json_t *appointment)
     return json_incref((json_t *)appointment);
 }
 
-/* Filters that no index of the list serves. */
-struct filter {
-    const char *status, *agent, *contact, *from, *to;
-};
-
-static bool keep(const json_t *row, const void *arg)
+static bool keep(const json_t *row, const void *filter)
 {
-    const struct filter *filter = arg;
-    const char *start = jx_str_or(row, "starts_at", "");
-    return (filter->status == NULL || strcmp(jx_str_or(row, "status", ""), filter->status) == 0) &&
-           (filter->agent == NULL || strcmp(jx_str_or(row, "agent_id", ""), filter->agent) == 0) &&
-           (filter->contact == NULL || strcmp(jx_str_or(row, "contact_id", ""), filter->contact) == 0) &&
-           (filter->from == NULL || strcmp(start, filter->from) >= 0) &&
-           (filter->to == NULL || strcmp(start, filter->to) < 0);
+    return list_filter_keeps(filter, row, "starts_at");
 }
 
 void appointments_list(struct call *c)
 {
-    struct filter filter = {.status = call_query(c, "status"),
-                            .agent = call_query(c, "agent_id"),
-                            .contact = call_query(c, "contact_id")};
+    struct list_filter filter;
     struct list_spec spec = {.query = {.kind = KIND_APPOINTMENT, .part = c->part, .descending = true},
                              .keep = keep,
                              .arg = &filter,
                              .show = show,
                              .total = -1,
                              .cursors = true};
-    if (call_snap(c) == NULL || !list_dates(c, &filter.from, &filter.to)) {
+    if (call_snap(c) == NULL || !list_filter_read(c, &filter)) {
         return;
     }
     if (filter.agent != NULL) {
@@ -67,21 +54,6 @@ void appointments_show(struct call *c)
     }
 }
 
-/* A record that the body names; NULL if it names none or the call has ended. */
-static json_t *named(struct call *c, enum kind kind, const char *field, uint64_t *rev)
-{
-    json_t *record = NULL;
-    const char *id = jx_str(c->body, field);
-    if (id == NULL) {
-        return NULL;
-    }
-    if (snapshot_get(c->snap, kind, c->part, id[0] != '\0' ? id : "-", &record, rev) != ERR_OK) {
-        call_fail(c, API_BAD_FIELD, field, "%s: there is no such record.", field);
-        return NULL;
-    }
-    return call_keep(c, record);
-}
-
 /* The agent of a record or of the body, else the first one. NULL: the call has ended. */
 static json_t *agent_of(struct call *c, const json_t *appointment)
 {
@@ -90,7 +62,7 @@ static json_t *agent_of(struct call *c, const json_t *appointment)
     if (id != NULL) {
         return call_find(c, KIND_AGENT, id, NULL);
     }
-    agent = named(c, KIND_AGENT, "agent_id", NULL);
+    agent = call_named(c, KIND_AGENT, "agent_id");
     return agent != NULL || c->end != CALL_OPEN ? agent : call_agent(c, NULL);
 }
 
@@ -102,7 +74,7 @@ void appointments_create(struct call *c)
     if (agent == NULL) {
         return;
     }
-    const json_t *conversation = named(c, KIND_CONVERSATION, "conversation_id", NULL);
+    const json_t *conversation = call_named(c, KIND_CONVERSATION, "conversation_id");
     if (c->end != CALL_OPEN) {
         return;
     }

@@ -75,6 +75,20 @@ json_t *call_find(struct call *c, enum kind kind, const char *id, uint64_t *rev)
     return NULL;
 }
 
+json_t *call_named(struct call *c, enum kind kind, const char *field)
+{
+    json_t *record = NULL;
+    const char *id = jx_str(c->body, field);
+    if (id == NULL) {
+        return NULL;
+    }
+    if (snapshot_get(c->snap, kind, c->part, id[0] != '\0' ? id : "-", &record, NULL) != ERR_OK) {
+        call_fail(c, API_BAD_FIELD, field, "%s: there is no such record.", field);
+        return NULL;
+    }
+    return call_keep(c, record);
+}
+
 /* The first agent that is active. */
 static json_t *first_agent(struct call *c, uint64_t *rev)
 {

@@ -105,6 +105,9 @@ struct snapshot *call_snap(struct call *c);
 /* A record of the caller's partition, borrowed for the call; NULL: the call has ended with 404. rev may be
  * NULL. */
 json_t *call_find(struct call *c, enum kind kind, const char *id, uint64_t *rev);
+/* The record that a field of the body names, borrowed alike; NULL: none is named, or the call has ended with 400
+ * (c->end). Call call_snap before. */
+json_t *call_named(struct call *c, enum kind kind, const char *field);
 /* The agent that {agent} names, else the first active one. NULL: 404. */
 json_t *call_agent(struct call *c, uint64_t *rev);
 /* value lives until the call ends. Returns it. */

@@ -13,34 +13,21 @@ static json_t *show(const json_t *lead)
     return json_incref((json_t *)lead);
 }
 
-/* Filters that no index of the list serves. */
-struct filter {
-    const char *status, *agent, *contact, *from, *to;
-};
-
-static bool keep(const json_t *row, const void *arg)
+static bool keep(const json_t *row, const void *filter)
 {
-    const struct filter *filter = arg;
-    const char *born = jx_str_or(row, "created_at", "");
-    return (filter->status == NULL || strcmp(jx_str_or(row, "status", ""), filter->status) == 0) &&
-           (filter->agent == NULL || strcmp(jx_str_or(row, "agent_id", ""), filter->agent) == 0) &&
-           (filter->contact == NULL || strcmp(jx_str_or(row, "contact_id", ""), filter->contact) == 0) &&
-           (filter->from == NULL || strcmp(born, filter->from) >= 0) &&
-           (filter->to == NULL || strcmp(born, filter->to) < 0);
+    return list_filter_keeps(filter, row, "created_at");
 }
 
 void leads_list(struct call *c)
 {
-    struct filter filter = {.status = call_query(c, "status"),
-                            .agent = call_query(c, "agent_id"),
-                            .contact = call_query(c, "contact_id")};
+    struct list_filter filter;
     struct list_spec spec = {.query = {.kind = KIND_LEAD, .part = c->part, .descending = true},
                              .keep = keep,
                              .arg = &filter,
                              .show = show,
                              .total = -1,
                              .cursors = true};
-    if (call_snap(c) == NULL || !list_dates(c, &filter.from, &filter.to)) {
+    if (call_snap(c) == NULL || !list_filter_read(c, &filter)) {
         return;
     }
     if (filter.status != NULL) {
@@ -60,23 +47,6 @@ void leads_show(struct call *c)
     if (lead != NULL) {
         call_reply(c, 200, show(lead));
     }
-}
-
-/* A record that the body names, which must belong to the caller; NULL with *ended: the call has ended. */
-static json_t *named(struct call *c, enum kind kind, const char *field, bool *ended)
-{
-    json_t *record = NULL;
-    const char *id = jx_str(c->body, field);
-    *ended = false;
-    if (id == NULL) {
-        return NULL;
-    }
-    if (snapshot_get(c->snap, kind, c->part, id[0] != '\0' ? id : "-", &record, NULL) != ERR_OK) {
-        call_fail(c, API_BAD_FIELD, field, "%s: there is no such record.", field);
-        *ended = true;
-        return NULL;
-    }
-    return call_keep(c, record);
 }
 
 /* The contact of the addresses among the values, begun if there is none. NULL: the call has ended. */
@@ -115,13 +85,12 @@ static json_t *contact_of_values(struct call *c, const json_t *agent)
 /* Whose lead it is, in the shape of a conversation. NULL: the call has ended. */
 static json_t *whose(struct call *c, const json_t *agent)
 {
-    bool ended;
-    json_t *conversation = named(c, KIND_CONVERSATION, "conversation_id", &ended);
-    if (ended || conversation != NULL) {
+    json_t *conversation = call_named(c, KIND_CONVERSATION, "conversation_id");
+    if (c->end != CALL_OPEN || conversation != NULL) {
         return conversation;
     }
-    json_t *contact = named(c, KIND_CONTACT, "contact_id", &ended);
-    if (contact == NULL && !ended) {
+    json_t *contact = call_named(c, KIND_CONTACT, "contact_id");
+    if (contact == NULL && c->end == CALL_OPEN) {
         contact = contact_of_values(c, agent);
     }
     return contact != NULL ? call_keep(c, json_pack("{s:s}", "contact_id", jx_str_or(contact, "id", "")))
@@ -130,10 +99,9 @@ static json_t *whose(struct call *c, const json_t *agent)
 
 void leads_create(struct call *c)
 {
-    bool ended;
     json_t *lead = NULL;
     const char *field = NULL;
-    json_t *agent = call_snap(c) != NULL ? named(c, KIND_AGENT, "agent_id", &ended) : NULL;
+    json_t *agent = call_snap(c) != NULL ? call_named(c, KIND_AGENT, "agent_id") : NULL;
     if (c->end != CALL_OPEN) {
         return;
     }

@@ -1,5 +1,5 @@
-/* list.c: one page of a list, by number or by cursor. Reads end exactly where the page ends, so the position behind the last
- * row is the next cursor. */
+/* list.c: one page of a list, by number or by cursor. Reads end exactly where the page ends, so the position
+ * behind the last row is the next cursor. */
 #include "bridge/api/list.h"
 
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 struct list {
     struct call *c;
     const struct list_spec *spec;
-    size_t size, page; /* size: what the caller takes, before the place is read; 0: the default */
+    size_t size, page;  /* size: what the caller takes, before the place is read; 0: the default */
     bool by_page;       /* a page number was asked for */
     const char *cursor; /* NULL: none */
     json_t *rows;
@@ -283,11 +283,8 @@ void list_reply_array(struct call *c, const json_t *items)
 void list_reply_sized(struct call *c, const json_t *items, size_t size)
 {
     static const struct list_spec plain;
-    struct list list = {.c = c,
-                        .spec = &plain,
-                        .size = size,
-                        .total = (int64_t)json_array_size(items),
-                        .rows = json_array()};
+    struct list list = {
+        .c = c, .spec = &plain, .size = size, .total = (int64_t)json_array_size(items), .rows = json_array()};
     if (read_place(&list)) {
         for (size_t i = 0; i < list.size; i++) {
             json_t *item = json_array_get(items, (list.page - 1) * list.size + i);
@@ -326,4 +323,27 @@ static bool read_date(struct call *c, const char *name, bool end, const char **o
 bool list_dates(struct call *c, const char **from, const char **to)
 {
     return read_date(c, "start_date", false, from) && read_date(c, "end_date", true, to);
+}
+
+bool list_filter_read(struct call *c, struct list_filter *filter)
+{
+    *filter = (struct list_filter){.status = call_query(c, "status"),
+                                   .agent = call_query(c, "agent_id"),
+                                   .contact = call_query(c, "contact_id")};
+    return list_dates(c, &filter->from, &filter->to);
+}
+
+/* True if nothing is asked for or the row's field says just that. */
+static bool field_is(const json_t *row, const char *name, const char *wanted)
+{
+    return wanted == NULL || strcmp(jx_str_or(row, name, ""), wanted) == 0;
+}
+
+bool list_filter_keeps(const struct list_filter *filter, const json_t *row, const char *time)
+{
+    const char *at = jx_str_or(row, time, "");
+    return field_is(row, "status", filter->status) && field_is(row, "agent_id", filter->agent) &&
+           field_is(row, "contact_id", filter->contact) &&
+           (filter->from == NULL || strcmp(at, filter->from) >= 0) &&
+           (filter->to == NULL || strcmp(at, filter->to) < 0);
 }

@@ -26,4 +26,13 @@ void list_reply_sized(struct call *c, const json_t *items, size_t size);
  * day. NULL where not given. False: the call has ended with 400. */
 bool list_dates(struct call *c, const char **from, const char **to);
 
+/* What a list of an agent's or a contact's records may be narrowed to; NULL: not asked for. */
+struct list_filter {
+    const char *status, *agent, *contact, *from, *to;
+};
+/* Reads status, agent_id, contact_id and the dates. False: the call has ended with 400. */
+bool list_filter_read(struct call *c, struct list_filter *filter);
+/* True if the row is asked for; time: its field that the dates speak of. */
+bool list_filter_keeps(const struct list_filter *filter, const json_t *row, const char *time);
+
 #endif
