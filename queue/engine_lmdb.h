@@ -1,4 +1,4 @@
-/* engine_lmdb.h: what the three files of the LMDB engine share. Private to the engine. */
+/* engine_lmdb.h: what the files of the LMDB engine share. Private to the engine. */
 #ifndef CHASQUI_QUEUE_ENGINE_LMDB_H
 #define CHASQUI_QUEUE_ENGINE_LMDB_H
 

@@ -82,11 +82,16 @@ json_t *call_named(struct call *c, enum kind kind, const char *field)
     if (id == NULL) {
         return NULL;
     }
-    if (snapshot_get(c->snap, kind, c->part, id[0] != '\0' ? id : "-", &record, NULL) != ERR_OK) {
-        call_fail(c, API_BAD_FIELD, field, "%s: there is no such record.", field);
-        return NULL;
+    enum err rc = snapshot_get(c->snap, kind, c->part, id[0] != '\0' ? id : "-", &record, NULL);
+    if (rc == ERR_OK) {
+        return call_keep(c, record);
     }
-    return call_keep(c, record);
+    if (rc == ERR_NOTFOUND || rc == ERR_INVALID) {
+        call_fail(c, API_BAD_FIELD, field, "%s: there is no such record.", field);
+    } else {
+        call_refuse(c, rc, NULL, "");
+    }
+    return NULL;
 }
 
 /* The first agent that is active. */
