@@ -33,9 +33,12 @@ const struct index_row *index_row(enum index_id index)
 
 struct partition partition_of(const char *account_id, enum mode mode)
 {
+    static const char ends[2][6] = {":live", ":test"};
     struct partition part;
+    size_t len = strnlen(account_id, sizeof part.text - sizeof ends[0]);
 
-    snprintf(part.text, sizeof part.text, "%s:%s", account_id, mode == MODE_TEST ? "test" : "live");
+    memcpy(part.text, account_id, len);
+    memcpy(part.text + len, ends[mode == MODE_TEST], sizeof ends[0]);
     return part;
 }
 

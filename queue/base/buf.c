@@ -48,8 +48,8 @@ static size_t room_for(const struct buf *b, size_t need)
     return room;
 }
 
-/* Makes sure that size more bytes and the NUL fit, or marks the buffer as failed. */
-static bool reserve(struct buf *b, size_t size)
+/* Gets room for size more bytes and the NUL, or marks the buffer as failed. */
+static bool grow(struct buf *b, size_t size)
 {
     if (b->failed) {
         return false;
@@ -73,6 +73,13 @@ static bool reserve(struct buf *b, size_t size)
     return true;
 }
 
+/* Makes sure that size more bytes and the NUL fit; nearly always they do. */
+static inline bool reserve(struct buf *b, size_t size)
+{
+    bool fits = !b->failed && size < b->room - b->len && b->len <= b->max && size <= b->max - b->len;
+    return fits || grow(b, size);
+}
+
 void buf_add(struct buf *b, const void *data, size_t size)
 {
     if (size == 0 || !reserve(b, size)) {
@@ -90,7 +97,10 @@ void buf_adds(struct buf *b, const char *text)
 
 void buf_addc(struct buf *b, char c)
 {
-    buf_add(b, &c, 1);
+    if (reserve(b, 1)) {
+        b->data[b->len++] = c;
+        b->data[b->len] = '\0';
+    }
 }
 
 /* Prints straight into the free room, and a second time if that was too little. */

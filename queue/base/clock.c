@@ -82,6 +82,17 @@ static int64_t days_of_civil(struct civil c)
     return era * DAYS_PER_ERA + of_era * 365 + of_era / 4 - of_era / 100 + of_year - DAYS_TO_1970;
 }
 
+/* Writes a number as exactly n digits and the mark behind them. */
+static char *put_digits(char *at, unsigned value, int n, char mark)
+{
+    for (int i = n - 1; i >= 0; i--) {
+        at[i] = (char)('0' + value % 10);
+        value /= 10;
+    }
+    at[n] = mark;
+    return at + n + 1;
+}
+
 /* Writes a wall time with or without milliseconds; times outside four-digit years are clamped. */
 static char *print_time(int64_t wall_ms, bool with_ms, char out[CLOCK_TEXT_SIZE])
 {
@@ -89,14 +100,17 @@ static char *print_time(int64_t wall_ms, bool with_ms, char out[CLOCK_TEXT_SIZE]
     int64_t days = (ms >= 0 ? ms : ms - MS_PER_DAY + 1) / MS_PER_DAY;
     unsigned rest = (unsigned)(ms - days * MS_PER_DAY);
     struct civil c = civil_of_days(days);
-    char fraction[8] = "";
+    char *at = put_digits(out, (unsigned)c.year, 4, '-');
 
+    at = put_digits(at, (unsigned)c.month, 2, '-');
+    at = put_digits(at, (unsigned)c.day, 2, 'T');
+    at = put_digits(at, rest / 3600000, 2, ':');
+    at = put_digits(at, rest / 60000 % 60, 2, ':');
+    at = put_digits(at, rest / 1000 % 60, 2, with_ms ? '.' : 'Z');
     if (with_ms) {
-        snprintf(fraction, sizeof fraction, ".%03u", rest % 1000);
+        at = put_digits(at, rest % 1000, 3, 'Z');
     }
-    snprintf(out, CLOCK_TEXT_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u%sZ", (unsigned)c.year % 10000,
-             (unsigned)c.month % 100, (unsigned)c.day % 100, rest / 3600000 % 24, rest / 60000 % 60,
-             rest / 1000 % 60, fraction);
+    *at = '\0';
     return out;
 }
 

@@ -212,18 +212,25 @@ static bool escape_value(const char *text, size_t left, char *byte)
 
 bool percent_decode(struct buf *out, const char *text, size_t len, bool plus)
 {
+    size_t from = 0; /* what is not yet in out */
+
     for (size_t i = 0; i < len; i++) {
         char c = text[i];
-        if (c == '%') {
-            if (!escape_value(text + i, len - i, &c)) {
-                return false;
-            }
-            i += 2;
-        } else if (c == '+' && plus) {
+        if (c != '%' && !(c == '+' && plus)) {
+            continue;
+        }
+        buf_add(out, text + from, i - from);
+        if (c == '+') {
             c = ' ';
+        } else if (!escape_value(text + i, len - i, &c)) {
+            return false;
+        } else {
+            i += 2;
         }
         buf_addc(out, c);
+        from = i + 1;
     }
+    buf_add(out, text + from, len - from);
     return buf_ok(out);
 }
 

@@ -23,6 +23,8 @@ enum err jx_parse_lenient(const char *text, size_t len, json_t **out) MUST_CHECK
 
 /* Adds the compact text to out; marks out as failed when it does not fit. */
 void jx_dump(const json_t *value, struct buf *out);
+/* Adds a text as a JSON string. Invalid UTF-8 is replaced by U+FFFD. */
+void jx_dump_str(struct buf *out, const char *text);
 /* As a malloc'ed text (caller frees). */
 char *jx_text(const json_t *value);
 

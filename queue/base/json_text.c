@@ -8,6 +8,8 @@
 
 #include "queue/base/json.h"
 
+#include "queue/base/codec.h"
+
 /* Fifteen digits: every decimal of that length goes in and out unchanged, 19.99 stays 19.99. */
 #define REAL_FLAGS (JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15))
 #define REAL_SIZE  64
@@ -129,6 +131,21 @@ static void add_value(struct buf *out, const json_t *value)
         buf_adds(out, "null");
         break;
     }
+}
+
+void jx_dump_str(struct buf *out, const char *text)
+{
+    struct buf fixed;
+    size_t len = strlen(text);
+
+    if (utf8_valid(text, len)) {
+        add_string(out, text, len);
+        return;
+    }
+    buf_init(&fixed, len * 3);
+    utf8_repair(&fixed, text, len);
+    add_string(out, buf_str(&fixed), fixed.len);
+    buf_fini(&fixed);
 }
 
 void jx_dump(const json_t *value, struct buf *out)

@@ -289,6 +289,20 @@ static void the_text_is_janssons(void **state)
     }
 }
 
+/* One string written by itself, escaped and repaired. */
+static void strings_are_dumped(void **state)
+{
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 100);
+    jx_dump_str(&out, "");
+    jx_dump_str(&out, "a\"\\\n\x01");
+    jx_dump_str(&out, "caf\xc3\xa9 \xff.");
+    assert_string_equal(buf_str(&out), "\"\"\"a\\\"\\\\\\n\\u0001\"\"caf\xc3\xa9 \xef\xbf\xbd.\"");
+    buf_fini(&out);
+}
+
 /* The two ways in against jansson: the same texts are taken, and for the same values. */
 static void assert_read_as_jansson(const char *text, size_t len)
 {
@@ -352,6 +366,7 @@ int main(void)
         cmocka_unit_test(setters_build),
         cmocka_unit_test(the_text_is_janssons),
         cmocka_unit_test(the_values_are_janssons),
+        cmocka_unit_test(strings_are_dumped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
