@@ -11,6 +11,8 @@
 #include "bridge/api/known.h"
 #include "queue/base/clock.h"
 
+#define WHO_SIZE 80 /* an address and the number of a route */
+
 /* The key of a request whatever header carries it, NULL if none does. */
 static const char *offered_key(const struct call *c)
 {
@@ -147,6 +149,21 @@ static bool take_request(struct call *c)
     return taken;
 }
 
+/* "192.0.2.7 12": the address, and which of the routes it asks for. */
+static void name_window(const struct call *c, char who[WHO_SIZE])
+{
+    size_t row = (size_t)(c->match.any - routes);
+    size_t len = strnlen(http_peer(c->req), WHO_SIZE - 8);
+    memcpy(who, http_peer(c->req), len);
+    who[len++] = ' ';
+    for (size_t unit = 10000; unit > 0; unit /= 10) {
+        if (row >= unit || unit == 1) {
+            who[len++] = (char)('0' + row / unit % 10);
+        }
+    }
+    who[len] = '\0';
+}
+
 /* One request from the window of this address on this route; strangers are stopped before any key is looked
  * at. */
 static bool take_address(struct call *c)
@@ -155,7 +172,8 @@ static bool take_address(struct call *c)
     if (http_from_unix_socket(c->req) || c->match.any == NULL) {
         return true;
     }
-    const char *who = arena_printf(c->arena, "%s %u", http_peer(c->req), (unsigned)(c->match.any - routes));
+    char who[WHO_SIZE];
+    name_window(c, who);
     if (limits_take(c->api->limits, who, plan_common(), LIMIT_ADDRESS, 1, &state)) {
         return true;
     }

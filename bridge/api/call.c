@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bridge/api/idempotency.h"
@@ -251,14 +252,17 @@ void call_fail(struct call *c, enum api_error error, const char *field, const ch
     if (field != NULL) {
         surface_field(c->surface, field, &named);
     }
-    json_t *answer = reply_error(error, buf_str(&named), message, http_request_id(c->req));
+    char *text = reply_error_text(error, buf_str(&named), message, http_request_id(c->req));
     buf_fini(&named);
     int64_t retry_s = retry_after(error);
     if (retry_s > 0) {
         http_reply_header(c->req, "Retry-After", arena_printf(c->arena, "%lld", (long long)retry_s));
     }
-    c->bare = true;
-    answer_with(c, api_error_row(error)->status, answer);
+    arena_defer(c->arena, free, text);
+    c->type = "application/json";
+    c->text = text;
+    c->text_size = strlen(text);
+    answer_with(c, api_error_row(error)->status, NULL);
 }
 
 /* The public error of a class of ours. */

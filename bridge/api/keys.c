@@ -112,12 +112,15 @@ enum err key_find(struct snapshot *snap, const char *text, json_t **key, uint64_
 {
     char hash[65];
     struct store_page page;
-    if (!key_is(text)) {
+    if (strlen(text) != KEY_LEN) {
         return ERR_NOTFOUND;
     }
     sha256_hex(text, KEY_LEN, hash);
     if (find_known(snap, hash, key, rev) == ERR_OK) {
         return ERR_OK;
+    }
+    if (!key_is(text)) {
+        return ERR_NOTFOUND;
     }
     struct page_query query = {
         .kind = KIND_KEY, .part = PARTITION_GLOBAL, .index = INDEX_KEY_BY_HASH, .match = {hash}, .limit = 1};

@@ -7,6 +7,8 @@
 
 #include "queue/base/clock.h"
 
+#define ERROR_MAX (64u * 1024u) /* message and field are of a few hundred bytes */
+
 static const struct api_error_row rows[API_ERROR_COUNT] = {
 #define X(symbol, code, status, text) {code, status, text},
 #include "bridge/api/tbl_api_errors.h"
@@ -28,31 +30,33 @@ enum api_error api_error_of_status(int status)
     return status < 500 ? API_BAD_REQUEST : API_INTERNAL;
 }
 
-json_t *reply_error(enum api_error error, const char *field, const char *message, const char *request_id)
+/* One more text of an object. */
+static void add_text(struct buf *out, const char *before, const char *text)
 {
-    char now[CLOCK_TEXT_SIZE];
-    const char *words = message != NULL && message[0] != '\0' ? message : rows[error].text;
-    json_t *inner = json_object();
-    jx_set_str(inner, "code", rows[error].code);
-    jx_set_str(inner, "message", words);
-    jx_set_int(inner, "status", rows[error].status);
-    jx_set_str(inner, "timestamp", clock_rfc3339_ms(clock_wall_ms(), now));
-    if (field != NULL && field[0] != '\0') {
-        jx_set_str(inner, "field", field);
-    }
-    jx_set_str(inner, "request_id", request_id);
-    json_t *outer = json_object();
-    jx_set(outer, "error", inner);
-    jx_set_str(outer, "message", words);
-    return outer;
+    buf_adds(out, before);
+    jx_dump_str(out, text);
 }
 
 char *reply_error_text(enum api_error error, const char *field, const char *message, const char *request_id)
 {
-    json_t *body = reply_error(error, field, message, request_id);
-    char *text = jx_text(body);
-    json_decref(body);
-    return text;
+    char now[CLOCK_TEXT_SIZE], status[8];
+    const char *words = message != NULL && message[0] != '\0' ? message : rows[error].text;
+    struct buf out;
+    buf_init(&out, ERROR_MAX);
+    snprintf(status, sizeof(status), "%d", rows[error].status);
+    add_text(&out, "{\"error\":{\"code\":", rows[error].code);
+    add_text(&out, ",\"message\":", words);
+    buf_adds(&out, ",\"status\":");
+    buf_adds(&out, status);
+    add_text(&out, ",\"timestamp\":", clock_rfc3339_ms(clock_wall_ms(), now));
+    if (field != NULL && field[0] != '\0') {
+        add_text(&out, ",\"field\":", field);
+    }
+    add_text(&out, ",\"request_id\":", request_id);
+    add_text(&out, "},\"message\":", words);
+    buf_addc(&out, '}');
+    CHECK(buf_ok(&out));
+    return buf_take(&out, NULL);
 }
 
 void reply_window(struct call *c)

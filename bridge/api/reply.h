@@ -14,9 +14,7 @@ const struct api_error_row *api_error_row(enum api_error error);
 /* The row for a status the front itself refuses with. */
 enum api_error api_error_of_status(int status);
 
-/* The envelope of an error. field may be NULL or "". New reference. */
-json_t *reply_error(enum api_error error, const char *field, const char *message, const char *request_id);
-/* The same as text, which the caller frees. */
+/* The envelope of an error as text. field and message may be NULL or "". The caller frees. */
 char *reply_error_text(enum api_error error, const char *field, const char *message, const char *request_id);
 /* Sends c->status and c->answer with X-RateLimit-*. */
 void reply_send(struct call *c);
