@@ -149,19 +149,6 @@ static void run_wake(struct job *job, const json_t *wake)
     job_finish(job, cs, NULL, NULL);
 }
 
-static bool has_tag(const json_t *conversation, const char *tag)
-{
-    const json_t *tags = jx_arr(conversation, "tags");
-
-    for (size_t i = 0; i < json_array_size(tags); i++) {
-        const char *each = json_string_value(json_array_get(tags, i));
-        if (each != NULL && strcmp(each, tag) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Whether the schedule writes to this conversation. */
 static bool is_meant(struct snapshot *snap, const char *part, const json_t *conversation,
                      const json_t *trigger)
@@ -169,7 +156,7 @@ static bool is_meant(struct snapshot *snap, const char *part, const json_t *conv
     json_t *contact = NULL;
 
     if (strcmp(jx_str_or(conversation, "status", ""), "open") != 0 || conversation_is_human(conversation) ||
-        !has_tag(conversation, jx_str_or(trigger, "tag", ""))) {
+        !jx_lists(conversation, "tags", jx_str_or(trigger, "tag", ""))) {
         return false;
     }
     enum err rc =

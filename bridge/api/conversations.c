@@ -48,18 +48,6 @@ static bool field_is(const json_t *record, const char *name, const char *wanted)
     return wanted == NULL || strcmp(jx_str_or(record, name, ""), wanted) == 0;
 }
 
-static bool has_tag(const json_t *conversation, const char *wanted)
-{
-    const json_t *tags = jx_arr(conversation, "tags");
-    bool found = wanted == NULL;
-
-    for (size_t i = 0; !found && i < json_array_size(tags); i++) {
-        const char *tag = json_string_value(json_array_get(tags, i));
-        found = tag != NULL && strcmp(tag, wanted) == 0;
-    }
-    return found;
-}
-
 bool conversation_filter_keep(const json_t *conversation, const struct conversation_filter *filter)
 {
     const char *at = jx_str_or(conversation, "last_message_at", "");
@@ -70,7 +58,8 @@ bool conversation_filter_keep(const json_t *conversation, const struct conversat
            field_is(jx_obj(conversation, "assigned_to"), "name", filter->assigned) &&
            (field_is(conversation, "channel", filter->channel) ||
             field_is(conversation, "channel_id", filter->channel)) &&
-           has_tag(conversation, filter->tag) && (filter->from == NULL || strcmp(at, filter->from) >= 0) &&
+           (filter->tag == NULL || jx_lists(conversation, "tags", filter->tag)) &&
+           (filter->from == NULL || strcmp(at, filter->from) >= 0) &&
            (filter->to == NULL || strcmp(at, filter->to) < 0);
 }
 

@@ -184,19 +184,6 @@ static double likeness(const struct own *own, struct segment_view *view)
     return best;
 }
 
-static bool has_tag(const json_t *conversation, const char *wanted)
-{
-    size_t i;
-    json_t *tag;
-
-    json_array_foreach (jx_arr(conversation, "tags"), i, tag) {
-        if (json_is_string(tag) && strcmp(json_string_value(tag), wanted) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* The kinds of rules: where the text that is compared stands. */
 enum rule_place { RULE_CONVERSATION, RULE_INSIGHT, RULE_TAG, RULE_SEGMENT, RULE_MESSAGES };
 static const struct rule {
@@ -234,7 +221,7 @@ static bool rule_holds(const struct rule *rule, const json_t *value, const struc
     case RULE_INSIGHT:
         return field_is(view->insight, rule->name, text);
     case RULE_TAG:
-        return has_tag(view->conversation, text);
+        return jx_lists(view->conversation, "tags", text);
     case RULE_SEGMENT:
         return segment_of(text) < SEGMENT_COUNT && (view->segments >> segment_of(text) & 1u) != 0;
     case RULE_MESSAGES:

@@ -198,6 +198,19 @@ json_t *jx_arr(const json_t *obj, const char *key)
     return json_is_array(value) ? value : NULL;
 }
 
+bool jx_lists(const json_t *obj, const char *key, const char *text)
+{
+    const json_t *list = jx_arr(obj, key);
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *each = json_string_value(json_array_get(list, i));
+        if (each != NULL && strcmp(each, text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Undoes ~1 and ~0 of one pointer token into key; false if it is too long or badly escaped. */
 static bool token_unescape(const char *token, size_t len, char key[TOKEN_MAX])
 {

@@ -36,6 +36,8 @@ double jx_num(const json_t *obj, const char *key, double fallback);
 bool jx_bool(const json_t *obj, const char *key, bool fallback);
 json_t *jx_obj(const json_t *obj, const char *key);   /* NULL if absent or no object */
 json_t *jx_arr(const json_t *obj, const char *key);   /* NULL if absent or no array */
+/* True if the array under key has this text. */
+bool jx_lists(const json_t *obj, const char *key, const char *text);
 /* A JSON pointer (RFC 6901), borrowed; NULL if nothing is there. */
 json_t *jx_at(const json_t *root, const char *pointer);
 

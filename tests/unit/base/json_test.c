@@ -353,6 +353,21 @@ static void the_values_are_janssons(void **state)
     }
 }
 
+static void test_lists(void **state)
+{
+    json_t *obj = json_pack("{s:[s,i,s], s:s}", "tags", "vip", 7, "", "text", "vip");
+
+    (void)state;
+    assert_true(jx_lists(obj, "tags", "vip"));
+    assert_true(jx_lists(obj, "tags", ""));
+    assert_false(jx_lists(obj, "tags", "VIP"));
+    assert_false(jx_lists(obj, "tags", "7"));
+    assert_false(jx_lists(obj, "text", "vip"));
+    assert_false(jx_lists(obj, "none", "vip"));
+    assert_false(jx_lists(NULL, "tags", "vip"));
+    json_decref(obj);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -367,6 +382,7 @@ int main(void)
         cmocka_unit_test(the_text_is_janssons),
         cmocka_unit_test(the_values_are_janssons),
         cmocka_unit_test(strings_are_dumped),
+        cmocka_unit_test(test_lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
