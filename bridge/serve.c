@@ -21,6 +21,7 @@
 #include "agent/agent.h"
 #include "agent/flow/flow.h"
 #include "agent/booking/booking.h"
+#include "agent/embed/embed.h"
 #include "agent/handoff/care.h"
 #include "bridge/app.h"
 #include "bridge/backup.h"
@@ -163,6 +164,7 @@ static int open_workers(struct app *app)
         workers_new(app->store, (unsigned)option_int(OPT_WORKERS), (unsigned)option_int(OPT_JOBS_IN_FLIGHT));
     channels_register(app->workers);
     agent_register(app->workers, app->kb);
+    embed_register(app->workers, app->store, app->kb);
     booking_register(app->workers);
     care_register(app->workers);
     webhooks_register(app->workers);

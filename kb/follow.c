@@ -273,7 +273,7 @@ static enum err rebuild(struct kb *kb)
 /* ---- following ---- */
 
 struct feed_page {
-    struct names names, agents;
+    struct names names;
     uint64_t rev; /* of the last entry taken */
     size_t taken;
     bool more;
@@ -290,9 +290,7 @@ static bool feed_take(uint64_t rev, enum kind kind, const char *part, const char
     }
     page->rev = rev;
     page->taken++;
-    if (kind == KIND_AGENT) {
-        names_add(&page->agents, kind, part, id);
-    } else if (kind == KIND_DOCUMENT || kind == KIND_PAGE) {
+    if (kind == KIND_DOCUMENT || kind == KIND_PAGE) {
         names_add(&page->names, kind, part, id);
     }
     return true;
@@ -374,10 +372,6 @@ static enum err follow_page(struct kb *kb, bool *more)
         names_once(&page.names);
         rc = names_apply(kb, &page.names, page.rev);
     }
-    for (size_t i = 0; rc == ERR_OK && i < page.agents.count; i++) {
-        kb_change_tell(kb, page.agents.rows[i].part, KIND_AGENT, page.agents.rows[i].id);
-    }
-    names_fini(&page.agents);
     names_fini(&page.names);
     return rc;
 }

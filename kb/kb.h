@@ -110,11 +110,9 @@ void kb_embed(struct kb *kb, const struct kb_embedded *embedded, void (*fn)(void
 /* How many chunks a collection has, and how many of them have a vector of the model. Reads every key. */
 enum err kb_embedded_count(struct kb *kb, const struct kb_embed_scope *scope, uint64_t *done,
                            uint64_t *total) MUST_CHECK;
-/* fn(part, kind, id, arg) once chunks of a collection (KIND_COLLECTION) were added to the index, and once an
- * agent's record (KIND_AGENT) changed; on the index's thread, which it must not hold up. NULL: nobody any
- * more; nothing is called after it returns. */
-void kb_on_change(struct kb *kb, void (*fn)(const char *part, enum kind kind, const char *id, void *arg),
-                  void *arg);
+/* fn(part, id, arg) once chunks of a collection were added to the index; on the index's thread, which it must
+ * not hold up. NULL: nobody any more; nothing is called after it returns. */
+void kb_on_change(struct kb *kb, void (*fn)(const char *part, const char *id, void *arg), void *arg);
 
 /* ---- search ---- */
 /* With a vector, words and meaning each make a list, and a passage's score is the sum of 1 / (60 + rank) over

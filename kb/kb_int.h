@@ -36,7 +36,7 @@ struct kb {
     pthread_t writer;
 
     pthread_mutex_t change_mutex; /* guards what follows, and is held while it is called */
-    void (*on_change)(const char *part, enum kind kind, const char *id, void *arg);
+    void (*on_change)(const char *part, const char *id, void *arg);
     void *on_change_arg;
 };
 
@@ -62,7 +62,7 @@ void kb_batch_abort(struct kb_batch *batch);
 /* ---- meaning.c ---- */
 /* Writes the batches in the list (newest first), tells who waits, frees them. The writer's thread. */
 void kb_embedded_write(struct kb *kb, struct kb_vector_batch *batches);
-void kb_change_tell(struct kb *kb, const char *part, enum kind kind, const char *id);
+void kb_change_tell(struct kb *kb, const char *part, const char *id);
 
 /* ---- fuse.c ---- */
 /* Where a hit's chunk stands in the durable index. */

@@ -193,8 +193,7 @@ void kb_embedded_write(struct kb *kb, struct kb_vector_batch *batches)
     }
 }
 
-void kb_on_change(struct kb *kb, void (*fn)(const char *part, enum kind kind, const char *id, void *arg),
-                  void *arg)
+void kb_on_change(struct kb *kb, void (*fn)(const char *part, const char *id, void *arg), void *arg)
 {
     pthread_mutex_lock(&kb->change_mutex);
     kb->on_change = fn;
@@ -202,11 +201,11 @@ void kb_on_change(struct kb *kb, void (*fn)(const char *part, enum kind kind, co
     pthread_mutex_unlock(&kb->change_mutex);
 }
 
-void kb_change_tell(struct kb *kb, const char *part, enum kind kind, const char *id)
+void kb_change_tell(struct kb *kb, const char *part, const char *id)
 {
     pthread_mutex_lock(&kb->change_mutex);
     if (kb->on_change != NULL) {
-        kb->on_change(part, kind, id, kb->on_change_arg);
+        kb->on_change(part, id, kb->on_change_arg);
     }
     pthread_mutex_unlock(&kb->change_mutex);
 }

@@ -68,7 +68,7 @@ static void homes_end(struct kb_batch *batch, bool committed)
         struct home *home = batch->homes;
         batch->homes = home->next;
         if (committed) {
-            kb_change_tell(batch->kb, home->part, KIND_COLLECTION, home->collection);
+            kb_change_tell(batch->kb, home->part, home->collection);
         }
         free(home->part);
         free(home->collection);

@@ -20,3 +20,4 @@ X(QUEUE_FLOW,    15, "flow",    6, 500, 60000,   "wake a flow, or begin it becau
 X(QUEUE_INTEGRATION, 16, "integration", 8, 1000, 300000, "call a service that the account has joined: Slack, Zoom, Zapier, any HTTP API")
 X(QUEUE_ERASE, 20, "erase", 20, 1000, 600000,  "delete all that is kept of a person")
 X(QUEUE_TRIAL, 21, "trial", 5, 1000, 60000,  "play one step of an adversarial test")
+X(QUEUE_EMBED, 22, "embed", 12, 1000, 600000,  "give the passages of a collection their vectors")

@@ -13,6 +13,7 @@
 #include "queue/base/clock.h"
 #include "queue/base/crypto.h"
 #include "queue/base/id.h"
+#include "queue/jobs.h"
 
 #define OPENAI_URL    "https://api.openai.com/v1"
 #define ANTHROPIC_URL "https://api.anthropic.com"
@@ -328,6 +329,17 @@ static enum err check_collections(struct snapshot *snap, const char *part, const
     return ERR_OK;
 }
 
+/* Passages are to be embedded by a server that the agent did not have. */
+static void push_embed(struct changes *cs, const char *part, const json_t *agent)
+{
+    const char *collection = jx_str_or(agent, "collection_id", "");
+    json_t *payload = json_object();
+
+    jx_set_str(payload, "collection_id", collection);
+    changes_push(cs, QUEUE_EMBED, part, collection, 0, payload);
+    json_decref(payload);
+}
+
 enum err agent_update(struct changes *cs, struct snapshot *snap, const char *part, json_t *agent,
                       uint64_t rev, const json_t *body, const char **field, struct buf *why)
 {
@@ -343,11 +355,16 @@ enum err agent_update(struct changes *cs, struct snapshot *snap, const char *par
     }
     if (rc == ERR_OK) {
         const char *id = jx_str(next, "id");
+        json_t *embedding = key_holder(next, HOLDER_EMBEDDING);
+        bool embeds_anew = embedding != NULL && !json_equal(embedding, key_holder(agent, HOLDER_EMBEDDING));
         jx_set_time(next, "updated_at", clock_wall_ms());
         json_object_clear(agent);
         json_object_update(agent, next);
         changes_expect(cs, KIND_AGENT, part, id, rev);
         changes_put(cs, KIND_AGENT, part, id, agent);
+        if (embeds_anew) {
+            push_embed(cs, part, agent);
+        }
     }
     json_decref(copy);
     json_decref(next);

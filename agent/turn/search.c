@@ -8,6 +8,7 @@
 
 #include "agent/turn/turn.h"
 
+#include "agent/embed/embed.h"
 #include "agent/common/phrases.h"
 #include "agent/profile/profile.h"
 #include "agent/turn/rules.h"
@@ -17,7 +18,8 @@
 
 #define PASSAGES     6 /* of one search */
 #define PASSAGES_ALL 8
-#define WORDS_LEAST  2 /* shorter messages are part of a question, not one */
+#define PASSAGES_MET EMBED_RERANK /* looked at by a reranker */
+#define WORDS_LEAST  2            /* shorter messages are part of a question, not one */
 
 /* The agent's collections as kb_search wants them. */
 static struct kb_query query_of(struct turn *turn)
@@ -158,6 +160,33 @@ static void warmed(void *arg)
     turn_resume(arg);
 }
 
+/* Sends the question to be embedded. False: no need to wait. */
+static bool meaning_begin(struct turn *turn)
+{
+    bool first = !turn->meant;
+
+    turn->meant = true;
+    if (first) {
+        turn->meaning = embed_question_new(job_http(turn->job), turn->part, turn->agent, turn->question,
+                                           turn->arena, warmed, turn);
+    }
+    return first && turn->meaning != NULL;
+}
+
+/* Searches for the question as a whole. True: a reranker looks at what was found. */
+static bool search_whole(struct turn *turn, struct kb_query *query)
+{
+    bool reranks = rerank_settings(turn->agent) != NULL;
+    struct kb_query whole = *query;
+
+    whole.vector = embed_question_vector(turn->meaning);
+    whole.limit = reranks ? PASSAGES_MET : PASSAGES;
+    turn->found = find(turn, &whole, turn->question, turn->previous);
+    turn->reranked = true;
+    return reranks && embed_rerank(job_http(turn->job), turn->part, turn->agent, turn->question, &turn->found,
+                                   turn->arena, warmed, turn);
+}
+
 enum turn_outcome turn_search(struct turn *turn)
 {
     struct kb_query query = query_of(turn);
@@ -168,7 +197,13 @@ enum turn_outcome turn_search(struct turn *turn)
             return TURN_WAIT;
         }
     }
-    turn->found = find(turn, &query, turn->question, turn->previous);
+    if (meaning_begin(turn)) {
+        return TURN_WAIT;
+    }
+    if (!turn->reranked && search_whole(turn, &query)) {
+        return TURN_WAIT;
+    }
+    turn->found.count = turn->found.count < PASSAGES ? turn->found.count : PASSAGES;
     if (json_array_size(turn->burst) > 1) {
         search_parts(turn, &query);
     }

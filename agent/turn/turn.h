@@ -163,6 +163,8 @@ struct turn {
     const json_t *wake;     /* of a job that wakes or begins a flow, NULL: the customer wrote */
     struct flow_turn *flow; /* that runs in this turn, NULL: none */
     bool warmed; /* it has waited for its collections, or need not */
+    bool meant, reranked;           /* the same of the question's vector, and of the reranker */
+    struct embed_question *meaning; /* NULL: words alone */
     struct kb_calibration calibration; /* the account's own, of confidence */
     struct kb_result found;
     struct model_part parts[MODEL_PARTS]; /* messages of a burst with an answer each */

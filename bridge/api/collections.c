@@ -2,6 +2,8 @@
  * was made with is among them: it lives and dies with its agent. */
 #include <string.h>
 
+#include "agent/embed/embed.h"
+#include "agent/profile/profile.h"
 #include "bridge/api/call.h"
 #include "bridge/api/knowledge.h"
 #include "bridge/api/list.h"
@@ -31,6 +33,31 @@ static json_t *show_counted(struct call *c, const json_t *collection)
                (int64_t)snapshot_count(c->snap, KIND_DOCUMENT, c->part, INDEX_DOCUMENT_COLLECTION,
                                        jx_str(collection, "id")));
     return out;
+}
+
+/* Adds how far the passages are embedded, if the agent that owns the collection has a model for it. */
+static void show_embedding(struct call *c, const json_t *collection, json_t *out)
+{
+    json_t *agent = NULL;
+    uint8_t mark[KB_MODEL_MARK];
+    uint64_t done, total;
+    const char *owner = jx_str(collection, "agent_id");
+    if (owner == NULL || agent_get(c->snap, c->part, owner, &agent, NULL) != ERR_OK) {
+        return;
+    }
+    const json_t *own = embed_settings(call_keep(c, agent));
+    if (own == NULL) {
+        return;
+    }
+    embed_mark(own, mark);
+    struct kb_embed_scope scope = {c->part, jx_str_or(collection, "id", ""), mark};
+    if (kb_embedded_count(c->api->app->kb, &scope, &done, &total) == ERR_OK) {
+        json_t *state = json_object();
+        jx_set_int(state, "done", (int64_t)done);
+        jx_set_int(state, "total", (int64_t)total);
+        jx_set_str(state, "model", jx_str_or(own, "name", ""));
+        jx_set(out, "embedding", state);
+    }
 }
 
 void collections_list(struct call *c)
@@ -93,7 +120,9 @@ void collections_show(struct call *c)
 {
     json_t *collection = find(c, NULL);
     if (collection != NULL) {
-        call_reply(c, 200, show_counted(c, collection));
+        json_t *out = show_counted(c, collection);
+        show_embedding(c, collection, out);
+        call_reply(c, 200, out);
     }
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/embed/embed.h"
 #include "bridge/api/call.h"
 #include "bridge/api/documents.h"
 #include "bridge/api/knowledge.h"
@@ -12,6 +13,8 @@
 #include "bridge/api/sources.h"
 #include "kb/calibration.h"
 #include "kb/source/page.h"
+#include "queue/base/httpc.h"
+#include "queue/base/loop.h"
 
 #define SEARCH_LIMIT    5
 #define COLLECTIONS_MAX 128
@@ -224,40 +227,101 @@ static json_t *show_hit(const struct kb_hit *hit)
     return row;
 }
 
-/* What is to be searched is in memory: the handler runs again. */
-static void warmed(void *arg)
+/* A search that waits: for the index, for the question's vector, for a reranker. The call's state. */
+struct searching {
+    struct call *c;
+    struct httpc *http; /* NULL: none was needed yet */
+    struct embed_question *meaning;
+    bool warmed, meant, found;
+    struct kb_result result;
+};
+
+/* What was waited for is there, or will not be: the handler runs again. */
+static void search_on(void *arg)
 {
-    call_run(arg);
+    struct searching *s = arg;
+    call_run(s->c);
 }
 
-/* Searches these collections. */
-static void search(struct call *c, const json_t *collections)
+static void client_free(void *arg)
+{
+    httpc_free(arg);
+}
+
+/* The client of this search. */
+static struct httpc *search_http(struct searching *s)
+{
+    if (s->http == NULL) {
+        s->http = httpc_new(loop_current());
+    }
+    return s->http;
+}
+
+/* Everything but the order of a reranker. False: the call waits, or has ended. */
+static bool search_find(struct searching *s, struct kb_query *query, const json_t *agent)
+{
+    struct call *c = s->c;
+    bool reranks = rerank_settings(agent) != NULL;
+    size_t limit = query->limit;
+    bool warm = s->warmed || kb_ready(c->api->app->kb, query, search_on, s);
+    s->warmed = true;
+    if (!warm) {
+        call_wait(c);
+        return false;
+    }
+    if (!s->meant && embed_settings(agent) != NULL) {
+        s->meant = true;
+        s->meaning = embed_question_new(search_http(s), c->part, agent, query->text, c->arena, search_on, s);
+        if (s->meaning != NULL) {
+            call_wait(c);
+            return false;
+        }
+    }
+    query->vector = embed_question_vector(s->meaning);
+    query->limit = reranks && limit < EMBED_RERANK ? EMBED_RERANK : limit;
+    enum err rc = kb_search(c->api->app->kb, query, c->arena, &s->result);
+    s->found = true;
+    if (rc != ERR_OK) {
+        call_refuse(c, rc, NULL, "");
+        return false;
+    }
+    if (reranks &&
+        embed_rerank(search_http(s), c->part, agent, query->text, &s->result, c->arena, search_on, s)) {
+        call_wait(c);
+        return false;
+    }
+    return true;
+}
+
+/* Searches these collections as this agent would. */
+static void search(struct call *c, const json_t *agent, const json_t *collections)
 {
     const char *ids[COLLECTIONS_MAX];
-    struct kb_result result;
     struct kb_query query = {.part = c->part, .collections = ids, .text = jx_str(c->body, "query")};
     int64_t limit = jx_int(c->body, "limit", SEARCH_LIMIT);
     query.limit = limit > 0 ? (size_t)limit : SEARCH_LIMIT;
     for (size_t i = 0; i < json_array_size(collections) && i < COLLECTIONS_MAX; i++) {
         ids[query.collection_count++] = json_string_value(json_array_get(collections, i));
     }
-    if (c->state == NULL && !kb_ready(c->api->app->kb, &query, warmed, c)) {
-        c->state = c; /* waits once */
-        call_wait(c);
+    struct searching *s = c->state;
+    if (s == NULL) {
+        s = c->state = arena_alloc(c->arena, sizeof(*s));
+        *s = (struct searching){.c = c};
+    }
+    size_t most = query.limit;
+    if (!s->found && !search_find(s, &query, agent)) {
         return;
     }
-    enum err rc = kb_search(c->api->app->kb, &query, c->arena, &result);
-    if (rc != ERR_OK) {
-        call_refuse(c, rc, NULL, "");
-        return;
+    if (s->http != NULL) {
+        loop_post(loop_current(), client_free, s->http); /* not inside its own callback */
     }
     json_t *out = json_object(), *rows = json_array();
-    for (size_t i = 0; i < result.count; i++) {
-        jx_push(rows, show_hit(&result.hits[i]));
+    for (size_t i = 0; i < s->result.count && i < most; i++) {
+        jx_push(rows, show_hit(&s->result.hits[i]));
     }
     jx_set_str(out, "query", query.text);
     struct kb_calibration own = kb_calibration_read(c->snap, c->part);
-    jx_set(out, "confidence", json_real(kb_calibrate(&own, result.shipped)));
+    jx_set(out, "confidence", json_real(kb_calibrate(&own, s->result.shipped)));
     jx_set(out, "results", rows);
     call_reply(c, 200, out);
 }
@@ -266,6 +330,6 @@ void knowledge_search(struct call *c)
 {
     json_t *agent = call_agent(c, NULL);
     if (agent != NULL) {
-        search(c, call_keep(c, agent_collections(agent)));
+        search(c, agent, call_keep(c, agent_collections(agent)));
     }
 }
