@@ -257,6 +257,15 @@ static struct httpc *search_http(struct searching *s)
     return s->http;
 }
 
+/* Lets go of the client, but not inside its own callback. */
+static void search_rest(struct searching *s)
+{
+    if (s->http != NULL) {
+        loop_post(loop_current(), client_free, s->http);
+        s->http = NULL;
+    }
+}
+
 /* Everything but the order of a reranker. False: the call waits, or has ended. */
 static bool search_find(struct searching *s, struct kb_query *query, const json_t *agent)
 {
@@ -282,6 +291,7 @@ static bool search_find(struct searching *s, struct kb_query *query, const json_
     enum err rc = kb_search(c->api->app->kb, query, c->arena, &s->result);
     s->found = true;
     if (rc != ERR_OK) {
+        search_rest(s);
         call_refuse(c, rc, NULL, "");
         return false;
     }
@@ -312,9 +322,7 @@ static void search(struct call *c, const json_t *agent, const json_t *collection
     if (!s->found && !search_find(s, &query, agent)) {
         return;
     }
-    if (s->http != NULL) {
-        loop_post(loop_current(), client_free, s->http); /* not inside its own callback */
-    }
+    search_rest(s);
     json_t *out = json_object(), *rows = json_array();
     for (size_t i = 0; i < s->result.count && i < most; i++) {
         jx_push(rows, show_hit(&s->result.hits[i]));
