@@ -2,7 +2,6 @@
  * for them. */
 #include "bridge/api/auth.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -49,6 +48,13 @@ static bool refuse(struct call *c)
     return false;
 }
 
+static void copy_id(const char *id, char out[ID_SIZE])
+{
+    size_t len = strnlen(id, ID_SIZE - 1);
+    memcpy(out, id, len);
+    out[len] = '\0';
+}
+
 /* Account, mode and plan of a caller. */
 static enum err set_caller(struct call *c, const char *account_id, enum mode mode)
 {
@@ -61,7 +67,7 @@ static enum err set_caller(struct call *c, const char *account_id, enum mode mod
         return rc;
     }
     call_keep(c, caller->account);
-    snprintf(caller->account_id, sizeof(caller->account_id), "%s", jx_str_or(caller->account, "id", ""));
+    copy_id(jx_str_or(caller->account, "id", ""), caller->account_id);
     caller->mode = mode;
     caller->part = partition_of(caller->account_id, mode);
     caller->plan = plan_find(jx_str_or(caller->account, "plan", "enterprise"));
@@ -113,7 +119,7 @@ static bool identify_key(struct call *c, const char *text)
     enum err rc = key_find(call_snap(c), text, &key, &rev);
     if (rc == ERR_OK) {
         c->caller.key = call_keep(c, key);
-        snprintf(c->caller.key_id, sizeof(c->caller.key_id), "%s", jx_str_or(key, "id", ""));
+        copy_id(jx_str_or(key, "id", ""), c->caller.key_id);
         bool live = strcmp(jx_str_or(key, "mode", ""), "live") == 0;
         rc = set_caller(c, jx_str_or(key, "account_id", ""), live ? MODE_LIVE : MODE_TEST);
     }

@@ -157,6 +157,7 @@ struct http_thread {
     struct http_requests requests; /* every living one, orphans too */
     struct buf scratch;            /* for rendering heads */
     struct http_packer *packer;    /* NULL until the first answer worth it */
+    struct arena *spare; /* of the request that ended last, for the next; NULL: none */
     int64_t date_second;
     char date[40];
     bool draining;

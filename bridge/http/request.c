@@ -12,7 +12,9 @@
 /* Begins a request at the end of the connection's list. */
 struct http_request *http_request_new(struct http_conn *conn)
 {
-    struct arena *arena = arena_new(ARENA_MAX);
+    struct arena *spare = conn->thread->spare;
+    struct arena *arena = spare != NULL ? spare : arena_new(ARENA_MAX);
+    conn->thread->spare = NULL;
     struct http_request *req = arena_alloc(arena, sizeof *req);
     req->magic = HTTP_REQUEST_MAGIC;
     req->arena = arena;
@@ -45,7 +47,14 @@ void http_request_free(struct http_request *req)
     if (req->out != NULL) {
         evbuffer_free(req->out);
     }
-    arena_free(req->arena);
+    struct http_thread *thread = req->thread;
+    struct arena *arena = req->arena; /* holds the request */
+    if (thread->spare == NULL) {
+        arena_reset(arena);
+        thread->spare = arena;
+    } else {
+        arena_free(arena);
+    }
 }
 
 /* Takes a request off its connection. */

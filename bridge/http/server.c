@@ -276,6 +276,7 @@ static void thread_fini(struct http_thread *thread)
     while (!TAILQ_EMPTY(&thread->requests)) {
         http_request_free(TAILQ_FIRST(&thread->requests));
     }
+    arena_free(thread->spare);
     buf_fini(&thread->scratch);
     http_packer_free(thread->packer);
     loop_free(thread->loop);

@@ -1,6 +1,7 @@
 /* arena.c: a chain of blocks that grow with the arena; large requests get a block of their own. */
 #include <stdarg.h>
 #include <stdalign.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,8 +10,16 @@
 #include "queue/base/arena.h"
 
 #define ARENA_MAGIC   0x4152454eU
-#define BLOCK_FIRST   1024
+#define BLOCK_FIRST   4096
 #define BLOCK_LARGEST (64 * 1024)
+
+#if defined(__has_feature)
+#define SANITIZED __has_feature(address_sanitizer)
+#elif defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
 
 struct block {
     struct block *next;
@@ -45,25 +54,47 @@ struct arena *arena_new(size_t max)
     return a;
 }
 
-/* Runs the deferred calls, then frees every block; NULL is allowed. */
-void arena_free(struct arena *a)
+/* Runs the deferred calls and frees the blocks; of a chain the last is the first that was made. */
+static void take_back(struct arena *a, bool keep_first)
 {
-    if (a == NULL) {
-        return;
-    }
     CHECK(a->magic == ARENA_MAGIC);
     while (a->late != NULL) {
         struct deferred *d = a->late;
         a->late = d->next;
         d->fn(d->arg);
     }
-    while (a->blocks != NULL) {
+    while (a->blocks != NULL && !(keep_first && a->blocks->next == NULL)) {
         struct block *b = a->blocks;
         a->blocks = b->next;
         free(b);
     }
+}
+
+/* NULL is allowed. */
+void arena_free(struct arena *a)
+{
+    if (a == NULL) {
+        return;
+    }
+    take_back(a, false);
     a->magic = 0;
     free(a);
+}
+
+/* Under AddressSanitizer no block stays, so that it still sees who uses what was taken back. */
+void arena_reset(struct arena *a)
+{
+    bool stays = !SANITIZED && a->blocks != NULL;
+
+    take_back(a, stays);
+    stays = stays && a->blocks->size == BLOCK_FIRST;
+    if (stays) {
+        a->blocks->used = 0;
+    } else {
+        take_back(a, false);
+    }
+    a->used = 0;
+    a->block_size = stays ? BLOCK_FIRST * 2 : BLOCK_FIRST;
 }
 
 /* Size rounded up so that the next allocation is aligned for any type; 0 if it cannot be. */

@@ -15,6 +15,8 @@ struct arena;
 /* max: the most bytes that arena_try may hand out in all. */
 struct arena *arena_new(size_t max);
 void arena_free(struct arena *a);
+/* As freed and made anew, but for its first block, which stays for what comes. */
+void arena_reset(struct arena *a);
 
 /* Zeroed, aligned for any type. */
 void *arena_alloc(struct arena *a, size_t size);

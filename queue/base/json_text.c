@@ -14,6 +14,7 @@
 #define REAL_FLAGS (JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15))
 #define REAL_SIZE  64
 #define DIGITS     24
+#define TEXT_ROOM  512 /* to begin with */
 
 /* The escape of a byte that may not stand in a string by itself. */
 static void add_escape(struct buf *out, unsigned char c)
@@ -163,6 +164,8 @@ char *jx_text(const json_t *value)
 
     CHECK(value != NULL);
     buf_init(&out, (size_t)-2);
+    out.data = xmalloc(TEXT_ROOM);
+    out.room = TEXT_ROOM;
     add_value(&out, value);
     CHECK(buf_ok(&out));
     return out.data;

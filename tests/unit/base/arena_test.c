@@ -50,6 +50,39 @@ static void try_keeps_the_bound(void **state)
     arena_free(a);
 }
 
+/* A deferred call of the test below. */
+static void count_up(void *arg)
+{
+    ++*(int *)arg;
+}
+
+static void a_reset_arena_is_as_new(void **state)
+{
+    static const size_t firsts[] = {1, 100, 4096, 100000};
+    int calls = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof firsts / sizeof *firsts; i++) {
+        struct arena *a = arena_new(200000);
+        for (int round = 0; round < 3; round++) {
+            for (size_t size = firsts[i]; size < 200000 && arena_used(a) + size <= 150000; size += 999) {
+                unsigned char *bytes = arena_try(a, size);
+                assert_non_null(bytes);
+                for (size_t k = 0; k < size; k++) {
+                    assert_int_equal(bytes[k], 0);
+                }
+                memset(bytes, 0xff, size);
+            }
+            arena_defer(a, count_up, &calls);
+            arena_reset(a);
+            assert_int_equal(arena_used(a), 0);
+            assert_int_equal(calls, (int)i * 3 + round + 1);
+        }
+        arena_free(a);
+    }
+    assert_int_equal(calls, 12);
+}
+
 static void texts_are_copied(void **state)
 {
     struct arena *a = arena_new(0);
@@ -90,6 +123,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(allocations_are_zeroed_aligned_and_apart),
         cmocka_unit_test(try_keeps_the_bound),
+        cmocka_unit_test(a_reset_arena_is_as_new),
         cmocka_unit_test(texts_are_copied),
         cmocka_unit_test(deferred_calls_run_latest_first),
     };
