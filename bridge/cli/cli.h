@@ -70,6 +70,7 @@ enum cli_exit cli_kb(struct cli *cli);
 enum cli_exit cli_send(struct cli *cli);
 enum cli_exit cli_hooks(struct cli *cli);
 enum cli_exit cli_flows(struct cli *cli);
+enum cli_exit cli_sample(struct cli *cli);
 enum cli_exit cli_keys(struct cli *cli);
 enum cli_exit cli_agents(struct cli *cli);
 enum cli_exit cli_accounts(struct cli *cli);

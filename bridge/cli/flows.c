@@ -1,4 +1,6 @@
 /* flows.c: `chasqui flows`: list, push from a file, try. */
+#include "bridge/cli/flows.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,8 +41,7 @@ static enum cli_exit flows_ls(struct cli *cli)
     return code;
 }
 
-/* The flow of a file ("-": stdin). NULL: said why. */
-static json_t *read_flow(const char *path)
+json_t *flows_read(const char *path)
 {
     struct buf text, why;
     char piece[65536];
@@ -83,27 +84,37 @@ static enum cli_exit same_name(struct cli *cli, const char *name, char **id)
     return code;
 }
 
-/* A flow of that name is replaced, else it is made. */
-static enum cli_exit flows_push(struct cli *cli)
+enum cli_exit flows_store(struct cli *cli, const json_t *flow, json_t **answer, bool *replaced)
 {
-    json_t *answer = NULL, *flow = cli_arg(cli, 1) != NULL ? read_flow(cli_arg(cli, 1)) : NULL;
     char *id = NULL;
-    if (flow == NULL) {
-        return cli_arg(cli, 1) != NULL ? EXIT_USAGE : cli_fail(EXIT_USAGE, "flows push needs a file");
-    }
     enum cli_exit code = same_name(cli, jx_str_or(flow, "name", ""), &id);
     if (code == EXIT_DONE) {
         char *tail = id != NULL ? xasprintf("%s/", id) : xstrdup("");
-        code = flows_call(cli, id != NULL ? "PUT" : "POST", tail, flow, &answer);
+        code = flows_call(cli, id != NULL ? "PUT" : "POST", tail, flow, answer);
         free(tail);
     }
+    if (replaced != NULL) {
+        *replaced = id != NULL;
+    }
+    free(id);
+    return code;
+}
+
+/* A flow of that name is replaced, else it is made. */
+static enum cli_exit flows_push(struct cli *cli)
+{
+    bool replaced = false;
+    json_t *answer = NULL, *flow = cli_arg(cli, 1) != NULL ? flows_read(cli_arg(cli, 1)) : NULL;
+    if (flow == NULL) {
+        return cli_arg(cli, 1) != NULL ? EXIT_USAGE : cli_fail(EXIT_USAGE, "flows push needs a file");
+    }
+    enum cli_exit code = flows_store(cli, flow, &answer, &replaced);
     if (code == EXIT_DONE && cli->json) {
         cli_print_json(answer);
     } else if (code == EXIT_DONE) {
-        printf("%s  %s  version %lld, %s\n", jx_str_or(answer, "id", ""), id != NULL ? "replaced" : "made",
+        printf("%s  %s  version %lld, %s\n", jx_str_or(answer, "id", ""), replaced ? "replaced" : "made",
                (long long)jx_int(answer, "version", 0), jx_bool(answer, "enabled", false) ? "on" : "off");
     }
-    free(id);
     json_decref(answer);
     json_decref(flow);
     return code;

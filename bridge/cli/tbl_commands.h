@@ -37,6 +37,9 @@ X("hooks", "ls | replay ID... | replay --since TIME", "what platforms posted, as
 X("flows", "ls | push FILE | test ID MESSAGE...", "conversations that follow a plan", "agent account", cli_flows,
   "  chasqui flows push booking.json           made, or replaced if there is one of that name\n"
   "  chasqui flows test flw_01JQ \"book\" \"Ana\" \"tomorrow\"\n")
+X("sample", "WEEK [DAY...]", "play a week of customers in test mode and compare what comes of it", "agent account", cli_sample,
+  "  chasqui sample deploy/week.json\n"
+  "  chasqui sample deploy/week.json Mon Tue\n")
 X("keys", "ls | create NAME | rotate ID | revoke ID", "API keys", "account scopes allowed-ips", cli_keys,
   "  chasqui keys create \"till software\" --scopes read,messages\n"
   "  chasqui keys create \"head office\" --allowed-ips 192.0.2.0/24,2001:db8::7\n"
