@@ -20,6 +20,8 @@
 #define FACTOR_SAME 0.6 /* of another word for the same thing */
 #define PRIOR_STOP  0.5 /* share of the imagined chunks (KB_PRIOR_CHUNKS) that hold a stop word */
 #define PRIOR_SELF  1.0 /* and a name for the business itself */
+#define PRIOR_OWN   0.3 /* the same where the texts themselves call it so */
+#define OWN_SHARE   0.3 /* in this share of the chunks or more */
 #define QUERY_GRAMS 4096
 #define QUERY_BYTES 2048 /* of a text are scored; the rest of a longer one is not looked at */
 #define GUESSED_MAX 16   /* unknown words of a question that are corrected */
@@ -29,8 +31,9 @@
  */
 static double idf_of(const struct kb_ranker *r, uint64_t live, enum kb_stop stop)
 {
-    static const double priors[] = {
-        [KB_STOP_NONE] = 0, [KB_STOP_WORD] = PRIOR_STOP, [KB_STOP_SELF] = PRIOR_SELF};
+    bool own = stop == KB_STOP_SELF && (double)live >= OWN_SHARE * (double)r->live;
+    const double priors[] = {
+        [KB_STOP_NONE] = 0, [KB_STOP_WORD] = PRIOR_STOP, [KB_STOP_SELF] = own ? PRIOR_OWN : PRIOR_SELF};
     double all = (double)r->live + KB_PRIOR_CHUNKS, with = (double)live + priors[stop] * KB_PRIOR_CHUNKS;
 
     return log(1.0 + (all - with + 0.5) / (with + 0.5));
