@@ -1,8 +1,9 @@
 /* search.c: looks for passages of the agent's knowledge.
  *
  * A burst is searched as a whole, because people cut one question in pieces, and message by message, because
- * they also ask two things in a row: two questions in one query hide each other's answers. The most certain
- * result leads; what the others found follows, each passage once. */
+ * they also ask two things in a row: two questions in one query hide each other's answers. For the same
+ * reason a question that stands among other sentences ("I am Jo. When do you open?") is looked for alone,
+ * too. The most certain result leads; what the others found follows, each passage once. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,18 +116,70 @@ static void note_part(struct turn *turn, const char *text, const struct kb_resul
     turn->parts[turn->part_count++] = (struct model_part){text, &result->hits[0]};
 }
 
-/* Searches the last messages of a burst one by one. */
+/* Searches for one part of what was written. */
+static void search_part(struct turn *turn, struct kb_query *query, const char *text)
+{
+    if (is_question(text)) {
+        struct kb_result result = find(turn, query, text, NULL);
+        note_part(turn, text, &result);
+        turn->found = join(turn, &turn->found, &result);
+    }
+}
+
+/* Bytes of the mark that ends a sentence here, 0 if none does; *asks: it is a question's. */
+static size_t sentence_end(const char *at, bool *asks)
+{
+    static const struct {
+        const char *mark;
+        bool asks, spaced;
+    } ends[] = {{"?", true, true},       {".", false, true},      {"!", false, true},
+                {"\n", false, false},    {"\uff1f", true, false}, {"\u061f", true, false},
+                {"\u3002", false, false}};
+
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        size_t len = strlen(ends[i].mark);
+        if (strncmp(at, ends[i].mark, len) == 0 &&
+            (!ends[i].spaced || at[len] == '\0' || at[len] == ' ' || at[len] == '\n')) {
+            *asks = ends[i].asks;
+            return len;
+        }
+    }
+    return 0;
+}
+
+/* Searches for the questions of a message that holds other sentences as well. */
+static void search_sentences(struct turn *turn, struct kb_query *query, const char *text)
+{
+    const char *from = text, *at = text;
+    size_t searched = 0;
+
+    while (*at != '\0' && searched < MODEL_PARTS) {
+        bool asks = false;
+        size_t end = sentence_end(at, &asks);
+        at += end > 0 ? end : 1;
+        if (end == 0) {
+            continue;
+        }
+        bool whole = from == text && at[strspn(at, " \n")] == '\0';
+        if (asks && !whole) {
+            search_part(turn, query, arena_strndup(turn->arena, from, (size_t)(at - from)));
+            searched++;
+        }
+        from = at;
+    }
+}
+
+/* Searches the last messages of a burst one by one, and the questions in them. */
 static void search_parts(struct turn *turn, struct kb_query *query)
 {
     size_t count = json_array_size(turn->burst);
 
     for (size_t i = count > MODEL_PARTS ? count - MODEL_PARTS : 0; i < count; i++) {
         const char *text = jx_str_or(json_array_get(turn->burst, i), "text", "");
-        if (is_question(text)) {
-            struct kb_result result = find(turn, query, text, NULL);
-            note_part(turn, text, &result);
-            turn->found = join(turn, &turn->found, &result);
+        if (count > 1) {
+            search_part(turn, query, text);
         }
+        search_sentences(turn, query, text);
     }
 }
 
@@ -204,9 +257,7 @@ enum turn_outcome turn_search(struct turn *turn)
         return TURN_WAIT;
     }
     turn->found.count = turn->found.count < PASSAGES ? turn->found.count : PASSAGES;
-    if (json_array_size(turn->burst) > 1) {
-        search_parts(turn, &query);
-    }
+    search_parts(turn, &query);
     turn->confidence = turn->found.count > 0 ? turn->found.confidence : 0;
     rule_own_topic(turn);
     return TURN_MORE;

@@ -53,6 +53,11 @@ class Answers(ModelCase):
         self.assertIn("I am Jo.", request.last)
         self.assertEqual(set(request.body), {"model", "messages", "stream", "stream_options", "max_tokens"})
 
+    def test_a_question_among_other_sentences_is_found(self):
+        for said in ("Hello, my name is Ana Garcia. When does the shop open?", "When does the shop open? Greetings from Bilbao, Ana",
+                     "\u4f60\u597d\u3002When does the shop open\uff1f"):
+            self.assertEqual(self.ask(said), ANSWER, said)
+
     def test_the_conversation_so_far_is_told_in_turns(self):
         sender = self.new_customer()
         self.ask(sender=sender)
