@@ -9,6 +9,7 @@ import random
 import statistics
 import time
 import unittest
+from unittest import mock
 
 from tests.support import receivers
 from tests.support.app import FakeApp, signature_of
@@ -567,6 +568,11 @@ BAD = {"slow": receivers.slow(3), "slow2": receivers.slow(6), "hanging": receive
 
 class Neighbours(EventCase):
     options = {"webhooks_rate": "0"}  # causes come faster than an endpoint would take them otherwise
+
+    def setUp(self):
+        # What the address sanitizer keeps of freed memory is no memory of ours.
+        with mock.patch.dict(os.environ, ASAN_OPTIONS="quarantine_size_mb=16:" + os.environ.get("ASAN_OPTIONS", "")):
+            super().setUp()
 
     def rss_mb(self):
         with open(f"/proc/{self.daemon.process.pid}/status", encoding="ascii") as status:
