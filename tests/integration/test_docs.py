@@ -10,6 +10,8 @@ import unittest
 from tests.support.browser import Browser
 from tests.support.daemon import Daemon, http
 
+# Smaller texts are sent as they are: packing would not save a packet.
+WORTH_PACKING = 1024
 POLICY = {"default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"}
 
 
@@ -43,8 +45,11 @@ class Docs(unittest.TestCase):
         self.assertEqual(self.get("/docs/").body, page.body)
         for name in ("", "page.js", "page.css", "swagger-ui-bundle.js", "swagger-ui.css"):
             plain, packed = self.get("/docs/" + name), self.get("/docs/" + name, **{"Accept-Encoding": "br, gzip"})
-            self.assertEqual((plain.status, packed.status, packed.headers["content-encoding"]), (200, 200, "gzip"), name)
-            self.assertEqual(gzip.decompress(packed.body), plain.body, name)
+            self.assertEqual((plain.status, packed.status), (200, 200), name)
+            if len(plain.body) >= WORTH_PACKING:
+                self.assertEqual((packed.headers["content-encoding"], gzip.decompress(packed.body)), ("gzip", plain.body), name)
+            else:
+                self.assertEqual(packed.body, plain.body, name)
             self.assertNotIn("content-encoding", self.get("/docs/" + name, **{"Accept-Encoding": "gzip;q=0"}).headers)
             policy = {part.strip() for part in plain.headers["content-security-policy"].split(";")}
             self.assertLessEqual(POLICY, policy)
