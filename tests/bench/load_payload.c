@@ -33,6 +33,7 @@ struct payload {
     char tag[TAG_SIZE + 1];
     char *secret;
     unsigned customer_count;
+    uint64_t from; /* number of the first request */
     uint64_t sent;
     uint8_t *signatures; /* SHA256_SIZE bytes for each of the first prepared requests */
     size_t prepared;
@@ -193,6 +194,12 @@ static void sign(const struct payload *p, const char *request, uint8_t out[SHA25
     hmac_sha256(p->secret, strlen(p->secret), request + p->body_at, p->request.len - p->body_at, out);
 }
 
+void payload_from(struct payload *p, uint64_t number)
+{
+    CHECK(p->sent == 0 && p->signatures == NULL);
+    p->from = number;
+}
+
 void payload_prepare(struct payload *p, size_t count)
 {
     char *request = xmalloc(p->request.len);
@@ -201,7 +208,7 @@ void payload_prepare(struct payload *p, size_t count)
     p->signatures = xmalloc(count * SHA256_SIZE);
     memcpy(request, p->request.data, p->request.len);
     for (size_t i = 0; i < count; i++) {
-        patch(p, i, request);
+        patch(p, p->from + i, request);
         sign(p, request, p->signatures + i * SHA256_SIZE);
     }
     p->prepared = count;
@@ -215,7 +222,7 @@ void payload_next(struct payload *p, char *out)
     uint64_t number = p->sent++;
 
     memcpy(out, p->request.data, p->request.len);
-    patch(p, number, out);
+    patch(p, p->from + number, out);
     if (number < p->prepared) {
         memcpy(mac, p->signatures + number * SHA256_SIZE, SHA256_SIZE);
     } else {

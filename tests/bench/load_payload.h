@@ -28,6 +28,8 @@ struct payload_options {
 
 struct payload *payload_new(const struct payload_options *options);
 void payload_free(struct payload *p);
+/* The number of the first request: its customer is number % customers. Before anything else. */
+void payload_from(struct payload *p, uint64_t number);
 /* Makes the signatures of the first count requests now; later ones are signed when they are sent. */
 void payload_prepare(struct payload *p, size_t count);
 /* Bytes of one request; all have the same size. */
