@@ -4,9 +4,10 @@
  * What the platform answers takes started_at away again. So a record that still has it, without a platform
  * id, means doubt: we crashed in between, or no answer came. Nobody can ask the platform what became of the
  * call; but every status it sends carries our id and lifts the message out of "queued" (status.c). A message
- * in doubt therefore looks every DOUBT_LOOK_MS whether that has happened, and after the grace time is sent
- * once more, until OPT_DOUBTS attempts have ended so and it fails as OUTCOME_UNKNOWN. With one attempt it is
- * held: a status that comes later still lifts it.
+ * in doubt looks every DOUBT_LOOK_MS whether that has happened. When the wait is over (doubt.c says when) it
+ * is held: it fails as OUTCOME_UNKNOWN, a person gets the conversation, and a status that comes later still
+ * lifts it. Only where the operator set OPT_DOUBTS above one, and so prefers two messages to none, is it sent
+ * again until so many attempts have ended in doubt.
  *
  * The steps: look (is it still to be sent, may it be?) -> mark (durable) -> call -> settle (the outcome into
  * the record). Look and settle read afresh and start over on ERR_CONFLICT: a status may have moved the
@@ -30,7 +31,6 @@
 
 #define AGE_MAX_MS     86400000 /* a message that nothing else expires is given up after a day */
 #define PAUSED_WAIT_MS 15000    /* how often a message looks whether its channel goes on */
-#define DOUBT_LOOK_MS  500      /* how often a message in doubt looks whether a status has settled it */
 #define WAIT_FIRST_MS  1000
 #define WAIT_CAP_MS    300000
 #define TEXT_MAX       400 /* bytes kept of a platform's words */
@@ -288,16 +288,36 @@ static struct verdict verdict_of(const struct outbox *o, struct snapshot *snap,
     return (struct verdict){NULL, NULL};
 }
 
-/* How long a message in doubt has still to wait; 0 if it is not in doubt or has waited. */
-static int64_t doubt_left(const struct outbox *o, int64_t now)
+/* Writes the message as it is now. */
+static void message_put(struct outbox *o, struct changes *cs)
 {
-    int64_t started = jx_int(jx_obj(o->message, "attempt"), "started_at", 0);
-    int64_t grace = option_int(OPT_DOUBT_GRACE);
+    changes_expect(cs, KIND_MESSAGE, part_of(o), message_id(o), o->message_rev);
+    changes_put(cs, KIND_MESSAGE, part_of(o), message_id(o), o->message);
+}
 
-    if (started == 0 || started > now) {
-        return started == 0 ? 0 : grace;
+/* True if the message is in doubt and waits on: its job is given back. */
+static bool doubt_waits(struct outbox *o)
+{
+    struct job *job = o->job;
+
+    if (!doubt_is(o->message)) {
+        return false;
     }
-    return now - started < grace ? grace - (now - started) : 0;
+    if (!doubt_is_dated(o->message)) {
+        struct changes *cs = changes_new();
+        doubt_date(o->message);
+        message_put(o, cs);
+        changes_postpone(cs, job, 0);
+        log_info("send.doubt", "message=%s", message_id(o));
+        finish(o, cs);
+        return true;
+    }
+    int64_t left = doubt_left(job_store(job), part_of(o), o->message);
+    if (left > 0) {
+        outbox_free(o);
+        job_put_back(job, left < DOUBT_LOOK_MS ? left : DOUBT_LOOK_MS);
+    }
+    return left > 0;
 }
 
 static void mark(struct outbox *o);
@@ -307,15 +327,12 @@ static void decide(struct outbox *o, struct snapshot *snap)
 {
     const struct channel_ops *sender = channel_sender(part_of(o), jx_str_or(o->channel, "type", ""));
     const json_t *attempt = jx_obj(o->message, "attempt");
-    int64_t now = clock_wall_ms();
-    int64_t wait = doubt_left(o, now);
-    struct verdict verdict = verdict_of(o, snap, sender, now);
+    struct verdict verdict = verdict_of(o, snap, sender, clock_wall_ms());
 
-    if (wait > 0) {
-        postpone(o, wait < DOUBT_LOOK_MS ? wait : DOUBT_LOOK_MS);
+    if (doubt_waits(o)) {
         return;
     }
-    if (jx_int(attempt, "started_at", 0) > 0 && jx_int(attempt, "doubts", 0) + 1 >= option_int(OPT_DOUBTS)) {
+    if (doubt_is(o->message) && jx_int(attempt, "doubts", 0) + 1 >= option_int(OPT_DOUBTS)) {
         verdict = (struct verdict){"OUTCOME_UNKNOWN", "the platform never told whether it took the message"};
     }
     if (verdict.code != NULL) {
@@ -333,9 +350,9 @@ static void decide(struct outbox *o, struct snapshot *snap)
         postpone(o, probe < PAUSED_WAIT_MS ? probe : PAUSED_WAIT_MS);
     } else {
         int64_t rate = jx_int(jx_obj(o->channel, "platform_state"), "throughput", 0);
-        wait = sender->paced ? pace_take_at(jx_str_or(o->channel, "id", ""), jx_str_or(o->contact, "id", ""),
-                                            rate, clock_mono_ms())
-                             : 0;
+        int64_t wait = sender->paced ? pace_take_at(jx_str_or(o->channel, "id", ""),
+                                                    jx_str_or(o->contact, "id", ""), rate, clock_mono_ms())
+                                     : 0;
         if (wait > 0) {
             postpone(o, wait_within(o, wait));
         } else {
@@ -428,8 +445,8 @@ static void mark(struct outbox *o)
         log_info("send.again", "message=%s doubts=%lld", message_id(o), (long long)doubts);
     }
     jx_set(o->message, "attempt", attempt);
-    changes_expect(cs, KIND_MESSAGE, part_of(o), message_id(o), o->message_rev);
-    changes_put(cs, KIND_MESSAGE, part_of(o), message_id(o), o->message);
+    doubt_date(o->message);
+    message_put(o, cs);
     store_submit(job_store(o->job), cs, marked, o);
 }
 
@@ -445,13 +462,6 @@ static void attempt_close(struct outbox *o)
         jx_set(attempt, "error", error_of(o->code, o->title, o->detail));
     }
     jx_set_time(o->message, "updated_at", clock_wall_ms());
-}
-
-/* Writes the message as it is now. */
-static void message_put(struct outbox *o, struct changes *cs)
-{
-    changes_expect(cs, KIND_MESSAGE, part_of(o), message_id(o), o->message_rev);
-    changes_put(cs, KIND_MESSAGE, part_of(o), message_id(o), o->message);
 }
 
 /* True if the contact has all of these identities already. */
@@ -569,6 +579,8 @@ static enum err settle_changes(struct outbox *o, struct changes *cs, struct snap
         return ERR_OK;
     case SEND_UNKNOWN:
         log_warn("send.unknown", "message=%s code=%s", message_id(o), log_quote(o->code));
+        doubt_date(o->message); /* the wait begins now that nothing more is to be heard on that call */
+        message_put(o, cs);
         changes_postpone(cs, o->job, DOUBT_LOOK_MS);
         return ERR_OK;
     }

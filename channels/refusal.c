@@ -2,7 +2,8 @@
  *
  * A refusal for the closed window closes ours (it may have been open by our reckoning: the platform's word
  * counts). A refusal for an opt-out is noted at the contact. And a reply of the AI that did not reach the
- * customer, because it expired or the window was closed, is not dropped in silence: where the agent has a
+ * customer, because it expired or the window was closed, or of which nobody knows whether it did, is not
+ * dropped in silence: where the agent has a
  * fallback template and the platform refused after taking the message, that goes out; else a person gets the
  * conversation. */
 #include <string.h>
@@ -101,10 +102,32 @@ static enum err opt_out(struct changes *cs, struct snapshot *snap, const char *p
     return rc == ERR_NOTFOUND ? ERR_OK : rc;
 }
 
+/* Codes with which a message ends and whose conversation, if the AI wrote it, needs a person. */
+static const struct loss {
+    const char *code, *reason, *note;
+} losses[] = {
+    {"WINDOW_CLOSED", "window_closed", "A reply could not be sent: the 24-hour window is closed."},
+    {"EXPIRED", "reply_expired", "A reply could not be sent in time."},
+    {"OUTCOME_UNKNOWN", "reply_unknown", "Nobody knows whether a reply reached the customer."},
+};
+
+/* The row of a code; a platform's own word for the closed window is the first. NULL: not lost in this way. */
+static const struct loss *loss_of(const char *code, bool window)
+{
+    for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
+        if (window || strcmp(losses[i].code, code) == 0) {
+            return &losses[i];
+        }
+    }
+    return NULL;
+}
+
 /* Window and pen of the message's conversation. */
 static void conversation_follow(struct changes *cs, struct snapshot *snap, const char *part,
-                                json_t *conversation, uint64_t rev, const json_t *msg, bool window)
+                                json_t *conversation, uint64_t rev, const json_t *msg,
+                                const struct loss *lost)
 {
+    bool window = lost == &losses[0];
     bool ai = strcmp(jx_str_or(jx_obj(msg, "author"), "type", ""), "ai") == 0;
     bool changed = window && window_close(conversation);
 
@@ -112,9 +135,7 @@ static void conversation_follow(struct changes *cs, struct snapshot *snap, const
         ai = false;
     }
     if (ai && !conversation_is_human(conversation)) {
-        conversation_hand_over(cs, snap, part, conversation, window ? "window_closed" : "reply_expired",
-                               window ? "A reply could not be sent: the 24-hour window is closed."
-                                      : "A reply could not be sent in time.");
+        conversation_hand_over(cs, snap, part, conversation, lost->reason, lost->note);
         changed = true;
     }
     if (changed) {
@@ -133,9 +154,9 @@ enum err refusal_follow(struct changes *cs, struct snapshot *snap, const char *p
         return rc == ERR_NOTFOUND ? ERR_OK : rc;
     }
     const struct channel_ops *ops = channel_ops(jx_str_or(conversation, "channel", ""));
-    bool window = is_window(ops, code);
-    if (window || strcmp(code, "EXPIRED") == 0) {
-        conversation_follow(cs, snap, part, conversation, rev, msg, window);
+    const struct loss *lost = loss_of(code, is_window(ops, code));
+    if (lost != NULL) {
+        conversation_follow(cs, snap, part, conversation, rev, msg, lost);
     } else if (ops != NULL && ops->refusal != NULL && ops->refusal(code) == REFUSAL_OPTED_OUT) {
         rc = opt_out(cs, snap, part, msg);
     }

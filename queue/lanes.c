@@ -425,6 +425,15 @@ void lanes_shape(struct lanes *lanes, enum queue_id queue, struct queue_shape *o
     pthread_mutex_unlock(&lanes->lock);
 }
 
+uint64_t lanes_first(struct lanes *lanes, const struct lane_name *name)
+{
+    pthread_mutex_lock(&lanes->lock);
+    const struct lane *lane = lane_find(lanes, name);
+    uint64_t seq = lane != NULL ? lane->seq : 0;
+    pthread_mutex_unlock(&lanes->lock);
+    return seq;
+}
+
 size_t lanes_copy(struct lanes *lanes, size_t most, struct lane_copy **out)
 {
     struct lane *lane, *next;

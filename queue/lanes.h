@@ -51,6 +51,9 @@ void lanes_listen(struct lanes *lanes, void (*fn)(void *), void *arg);
 void lanes_unlisten(struct lanes *lanes, void *arg);
 void lanes_wake(struct lanes *lanes);
 
+/* The first job of a lane, held or not; 0 if there is none. */
+uint64_t lanes_first(struct lanes *lanes, const struct lane_name *name);
+
 /* Copies of the first most lanes that have jobs, in no order. The caller frees *out. Returns their number. */
 struct lane_copy {
     struct lease first; /* names the lane and its first job; no lease: epoch 0 */

@@ -26,3 +26,16 @@ void store_queue_walk(struct store *store, size_t most, void (*fn)(const struct 
     }
     free(copies);
 }
+
+int64_t store_lane_oldest(struct store *store, enum queue_id queue, const char *part, const char *lane)
+{
+    struct lane_name name = {.queue = (unsigned)queue, .part = part, .lane = lane};
+    struct engine_job job;
+    uint64_t seq = lanes_first(store->lanes, &name);
+
+    if (seq == 0 || store->engine->job(store->self, &name, seq, &job) != ERR_OK) {
+        return 0;
+    }
+    free(job.payload);
+    return job.head.pushed;
+}

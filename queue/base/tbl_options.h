@@ -79,9 +79,9 @@ X(OPT_PAIR_BURST, "whatsapp.pair_burst", "pair-burst", OPTION_INT, "45", 0, 1000
 X(OPT_MEDIA_MAX, "whatsapp.media_max", "media-max", OPTION_SIZE, "16MiB", 1024, 104857600, true, false,
   "larger media files of customers are not fetched")
 X(OPT_DOUBT_GRACE, "send.doubt_grace", "send-doubt-grace", OPTION_TIME, "45s", 0, 3600000, true, false,
-  "how long a send whose outcome is unknown waits for its status before it is tried once more")
-X(OPT_DOUBTS, "send.doubts", "send-doubts", OPTION_INT, "3", 1, 10, true, false,
-  "attempts of a send whose outcome stays unknown before it is given up; 1: it is held and never sent again")
+  "how long a send whose outcome is unknown waits for its status before it is decided; only time in which Chasqui runs counts")
+X(OPT_DOUBTS, "send.doubts", "send-doubts", OPTION_INT, "1", 1, 10, true, false,
+  "attempts of a send whose outcome stays unknown before it is given up; 1: it is held and never sent again; more: a customer may get it twice")
 X(OPT_REPLY_MAX_AGE, "agent.reply_max_age", "reply-max-age", OPTION_TIME, "15m", 1000, 86400000, true, false,
   "a customer's message older than this is handed to a person instead of answered")
 X(OPT_QUIET_TIME, "agent.quiet_time", "quiet-time", OPTION_TIME, "1s", 0, 60000, true, false,

@@ -108,6 +108,15 @@ static json_t *play_message(struct play *p, const struct id *id)
     return msg;
 }
 
+static void set_option(const char *flag, const char *value)
+{
+    struct buf why;
+
+    buf_init(&why, 200);
+    assert_int_equal(option_set_flag(flag, value, &why), ERR_OK);
+    buf_fini(&why);
+}
+
 static bool no_jobs(void *arg)
 {
     return fixture_jobs(arg, QUEUE_SEND) == 0;
@@ -242,6 +251,7 @@ static void test_unknown_then_again(void **state)
     struct wish wish = {.p = &p, .calls = 1};
 
     play_begin(&p, state, script, 1);
+    set_option("send-doubts", "2");
     struct id id = play_text(&p, "x");
     fixture_start(p.f);
     fixture_wait(has_calls, &wish, "the first call");
@@ -257,22 +267,30 @@ static void test_unknown_then_again(void **state)
     play_end(&p);
 }
 
-/* No answer, but a status that carries our id: never sent again. */
-static void status_overtakes(const json_t *body, void *arg)
+/* The platform posts that it delivered the message of that id. */
+static void hook_status(struct play *p, const char *id)
 {
-    struct play *p = arg;
     struct changes *cs = changes_new();
     char hook_id[ID_SIZE];
     char *payload = xasprintf("{\"object\":\"whatsapp_business_account\",\"entry\":[{\"changes\":[{\"field\":"
                               "\"messages\",\"value\":{"
                               "\"statuses\":[{\"id\":\"wamid.SLY\",\"status\":\"delivered\",\"biz_opaque_"
                               "callback_data\":\"%s\"}]}}]}]}",
-                              jx_str(body, "biz_opaque_callback_data"));
-    struct wish wish = {.p = p, .id = jx_str(body, "biz_opaque_callback_data"), .status = "delivered"};
+                              id);
 
     channel_hook_store(cs, PART, jx_str(p->channel, "id"), payload, strlen(payload), hook_id);
     assert_int_equal(fixture_submit(p->f, cs), ERR_OK);
     free(payload);
+}
+
+/* No answer, but a status that carries our id: never sent again. */
+static void status_overtakes(const json_t *body, void *arg)
+{
+    struct play *p = arg;
+    const char *id = jx_str(body, "biz_opaque_callback_data");
+    struct wish wish = {.p = p, .id = id, .status = "delivered"};
+
+    hook_status(p, id);
     fixture_wait(has_status, &wish, "the early status");
 }
 
@@ -317,21 +335,33 @@ static void test_status_before_answer(void **state)
     play_end(&p);
 }
 
-/* A mark without an outcome, as a crash leaves it. */
+/* A mark without an outcome, as a process that was killed leaves it. */
 static void leave_mark(struct play *p, const struct id *id, int64_t started_ms)
 {
     uint64_t rev = 0;
     json_t *msg = fixture_get(p->f, KIND_MESSAGE, PART, id->text, &rev);
     struct changes *cs = changes_new();
 
-    jx_set(msg, "attempt", json_pack("{s:i,s:I}", "count", 1, "started_at", (json_int_t)started_ms));
+    jx_set(msg, "attempt",
+           json_pack("{s:i,s:I,s:i,s:i}", "count", 1, "started_at", (json_int_t)started_ms, "run", 1, "since",
+                     1));
     changes_expect(cs, KIND_MESSAGE, PART, id->text, rev);
     changes_put(cs, KIND_MESSAGE, PART, id->text, msg);
     assert_int_equal(fixture_submit(p->f, cs), ERR_OK);
     json_decref(msg);
 }
 
-static void test_crash_after_mark(void **state)
+static void assert_no_event(struct play *p, const char *type)
+{
+    struct buf events;
+
+    fixture_events(p->f, PART, &events);
+    assert_null(strstr(buf_str(&events), type));
+    buf_fini(&events);
+}
+
+/* By default it is held and said so, to the customer's apps and to a person; a status lifts it even then. */
+static void test_crash_is_held(void **state)
 {
     struct play p;
 
@@ -339,10 +369,89 @@ static void test_crash_after_mark(void **state)
     struct id id = play_text(&p, "x");
     leave_mark(&p, &id, clock_wall_ms());
     fixture_start(p.f);
+    wait_status(&p, &id, "failed", 200);
+    fixture_wait(no_jobs, p.f, "the job's end");
+    json_t *msg = play_message(&p, &id);
+    assert_string_equal(jx_str(jx_obj(msg, "error"), "code"), "OUTCOME_UNKNOWN");
+    json_decref(msg);
+    json_t *conversation = fixture_get(p.f, KIND_CONVERSATION, PART, p.in.conversation_id.text, NULL);
+    assert_string_equal(jx_str(conversation, "mode"), "human");
+    assert_string_equal(jx_str(jx_obj(conversation, "handoff"), "reason"), "reply_unknown");
+    assert_int_equal(stub_count(&p.stub), 0);
+    hook_status(&p, id.text);
+    wait_status(&p, &id, "delivered", 0);
+    json_decref(conversation);
+    play_end(&p);
+}
+
+/* The wait begins when somebody listens again, however long nobody did. */
+static void test_crash_then_long_down(void **state)
+{
+    struct play p;
+
+    play_begin(&p, state, NULL, 0);
+    set_option("send-doubts", "2");
+    struct id id = play_text(&p, "x");
+    leave_mark(&p, &id, clock_wall_ms() - 600000);
+    fixture_start(p.f);
     int64_t before = clock_wall_ms();
     wait_status(&p, &id, "sent", 200);
-    assert_true(clock_wall_ms() - before >= 40000);
+    assert_true(clock_wall_ms() - before >= 45000);
     assert_int_equal(stub_count(&p.stub), 1);
+    play_end(&p);
+}
+
+/* A wall clock that jumps back does not lengthen the wait, one that jumps ahead does not end it. */
+static void test_doubt_and_clock_jumps(void **state)
+{
+    static const struct stub_row script[] = {{0, NULL, NULL}, {0, NULL, NULL}};
+    static const int64_t jumps[] = {-7200000, 36000000};
+
+    for (size_t i = 0; i < sizeof jumps / sizeof *jumps; i++) {
+        struct play p;
+        play_begin(&p, state, script, 2);
+        struct id id = play_text(&p, "x");
+        struct wish wish = {.p = &p, .calls = 1};
+        fixture_start(p.f);
+        fixture_wait(has_calls, &wish, "the call");
+        clock_shift_wall(jumps[i]);
+        clock_shift_mono(30000);
+        if (jumps[i] < 0) {
+            wait_status(&p, &id, "failed", 200);
+        } else {
+            hook_status(&p, id.text);
+            wait_status(&p, &id, "delivered", 0);
+            assert_no_event(&p, "message.failed");
+        }
+        assert_int_equal(stub_count(&p.stub), 1);
+        clock_shift_wall(-jumps[i]);
+        play_end(&p);
+        fixture_close(state);
+        assert_int_equal(fixture_open(state), 0);
+    }
+}
+
+/* A status that was taken in and waits behind others counts: no decision before it is read. */
+static void test_doubt_waits_for_what_came_in(void **state)
+{
+    static const struct stub_row script[] = {{0, NULL, NULL}, {0, NULL, NULL}};
+    struct play p;
+    char lane[JOB_LANE_MAX];
+
+    play_begin(&p, state, script, 2);
+    set_option("send-doubts", "3");
+    json_t *payload = json_pack("{s:s,s:s}", "channel_id", jx_str(p.channel, "id"), "hook_id", "hok_none");
+    struct changes *cs = changes_new();
+    snprintf(lane, sizeof lane, "%s:s0", jx_str(p.channel, "id"));
+    changes_push(cs, QUEUE_INTAKE, PART, lane, 120000, payload);
+    assert_int_equal(fixture_submit(p.f, cs), ERR_OK);
+    struct id id = play_text(&p, "x");
+    hook_status(&p, id.text);
+    fixture_start(p.f);
+    wait_status(&p, &id, "delivered", 200);
+    fixture_wait(no_jobs, p.f, "the job's end");
+    assert_int_equal(stub_count(&p.stub), 1);
+    json_decref(payload);
     play_end(&p);
 }
 
@@ -353,6 +462,7 @@ static void test_doubt_without_end(void **state)
     struct play p;
 
     play_begin(&p, state, script, 4);
+    set_option("send-doubts", "3");
     struct id id = play_text(&p, "x");
     fixture_start(p.f);
     wait_status(&p, &id, "failed", 200);
@@ -573,7 +683,10 @@ int main(void)
         TEST(test_unknown_then_again),
         TEST(test_unknown_resolved_by_status),
         TEST(test_status_before_answer),
-        TEST(test_crash_after_mark),
+        TEST(test_crash_is_held),
+        TEST(test_crash_then_long_down),
+        TEST(test_doubt_and_clock_jumps),
+        TEST(test_doubt_waits_for_what_came_in),
         TEST(test_doubt_without_end),
         TEST(test_expired_and_window),
         TEST(test_channel_pauses),
