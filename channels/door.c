@@ -11,7 +11,6 @@
 
 #include "channels/channels_int.h"
 
-#include "queue/base/codec.h"
 #include "queue/base/id.h"
 
 #define SLOTS 256
@@ -28,7 +27,7 @@ static struct slot slots[SLOTS];
 
 static struct slot *slot_of(const char *id)
 {
-    return &slots[crc32_of(id, strlen(id)) % SLOTS];
+    return &slots[slot_number(id, strlen(id)) % SLOTS];
 }
 
 /* The record kept for the id with its revision, which may be out of date. New reference, or NULL. */

@@ -22,13 +22,13 @@ void hex_encode(const void *data, size_t size, char *out)
 /* The value of a hex digit, or -1. */
 static int hex_value(char c)
 {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    static const int8_t values[256] = { /* one more than the value, so that what is no digit is 0 */
+        ['0'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
+        ['A'] = 11, 12, 13, 14, 15, 16,
+        ['a'] = 11, 12, 13, 14, 15, 16,
+    };
+
+    return values[(unsigned char)c] - 1;
 }
 
 bool hex_decode(const char *text, size_t text_len, uint8_t *out, size_t size)
@@ -39,7 +39,7 @@ bool hex_decode(const char *text, size_t text_len, uint8_t *out, size_t size)
     for (size_t i = 0; i < size; i++) {
         int high = hex_value(text[2 * i]);
         int low = hex_value(text[2 * i + 1]);
-        if (high < 0 || low < 0) {
+        if ((high | low) < 0) {
             return false;
         }
         out[i] = (uint8_t)(high << 4 | low);

@@ -77,6 +77,25 @@ static void hmac_vectors(void **state)
     check_macs();
 }
 
+/* A key that was used a moment ago, one that differs in its last byte, and one that is its beginning. */
+static void hmac_keys_alternate(void **state)
+{
+    static const char *const keys[] = {"secret-one", "secret-one", "secret-onf",
+                                       "secret-on",  "secret-one", ""};
+    uint8_t sums[6][SHA256_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < 6; i++) {
+        hmac_sha256(keys[i], strlen(keys[i]), "a body", 6, sums[i]);
+    }
+    for (size_t i = 0; i < 6; i++) {
+        for (size_t k = 0; k < 6; k++) {
+            bool same = memcmp(sums[i], sums[k], SHA256_SIZE) == 0;
+            assert_int_equal(same, strcmp(keys[i], keys[k]) == 0);
+        }
+    }
+}
+
 static void *mac_thread(void *arg)
 {
     for (int i = 0; i < 200; i++) {
@@ -283,6 +302,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sha256_vectors),
         cmocka_unit_test(hmac_vectors),
+        cmocka_unit_test(hmac_keys_alternate),
         cmocka_unit_test(threads_have_their_own_contexts),
         cmocka_unit_test(random_and_compare),
         cmocka_unit_test(key_files_are_checked),
