@@ -81,12 +81,15 @@ json_t *refusal_template(struct snapshot *snap, const char *part, const json_t *
                          const char *text);
 
 /* ---- pace.c ---- */
-/* How long the next message from this channel to this contact has to wait, in ms of the monotonic clock; 0:
- * it may go, and is counted. Thread: any. */
-int64_t pace_take(const char *channel_id, const char *contact_id, int64_t now_ms);
-/* The same for a number that the platform lets send so many messages a second (0: the option decides; an
- * operator who set the option lower than the platform's own figure is obeyed). */
-int64_t pace_take_at(const char *channel_id, const char *contact_id, int64_t per_second, int64_t now_ms);
+struct pace_wish {
+    const char *channel_id, *contact_id;
+    const char *message_id; /* whose place in the line is kept until it comes again; NULL: none is */
+    int64_t per_second;     /* what the platform lets this number send; 0: unknown, the option decides */
+    bool is_template;       /* of a campaign, as far as can be told: others go first */
+};
+/* How long this message has to wait, in ms of the monotonic clock; 0: it may go, and is counted. An operator
+ * who set the option lower than the platform's own figure is obeyed. Thread: any. */
+int64_t pace_take(const struct pace_wish *wish, int64_t now_ms);
 /* Nothing leaves by this channel for ms; a hold that ends later is kept. pace_release: it may go on. */
 void pace_hold(const char *channel_id, int64_t ms, int64_t now_ms);
 void pace_release(const char *channel_id);

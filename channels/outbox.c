@@ -322,6 +322,29 @@ static bool doubt_waits(struct outbox *o)
 
 static void mark(struct outbox *o);
 
+/* Calls the platform, or waits until its limits allow it. That wait is written nowhere: after a restart the
+ * limits are looked at anew. */
+static void pace(struct outbox *o, const struct channel_ops *sender)
+{
+    struct job *job = o->job;
+    struct pace_wish wish = {
+        .channel_id = jx_str_or(o->channel, "id", ""),
+        .contact_id = jx_str_or(o->contact, "id", ""),
+        .message_id = message_id(o),
+        .per_second = jx_int(jx_obj(o->channel, "platform_state"), "throughput", 0),
+        .is_template = strcmp(jx_str_or(o->message, "type", ""), "template") == 0,
+    };
+    int64_t wait = sender->paced ? pace_take(&wish, clock_mono_ms()) : 0;
+
+    if (wait == 0) {
+        mark(o);
+        return;
+    }
+    wait = wait_within(o, wait);
+    outbox_free(o);
+    job_put_back(job, wait);
+}
+
 /* The message is queued: fail it, let it wait, or go on to the call. */
 static void decide(struct outbox *o, struct snapshot *snap)
 {
@@ -349,15 +372,7 @@ static void decide(struct outbox *o, struct snapshot *snap)
         int64_t probe = option_int(OPT_PROBE_EVERY);
         postpone(o, probe < PAUSED_WAIT_MS ? probe : PAUSED_WAIT_MS);
     } else {
-        int64_t rate = jx_int(jx_obj(o->channel, "platform_state"), "throughput", 0);
-        int64_t wait = sender->paced ? pace_take_at(jx_str_or(o->channel, "id", ""),
-                                                    jx_str_or(o->contact, "id", ""), rate, clock_mono_ms())
-                                     : 0;
-        if (wait > 0) {
-            postpone(o, wait_within(o, wait));
-        } else {
-            mark(o);
-        }
+        pace(o, sender);
     }
 }
 

@@ -1,7 +1,6 @@
-/* marks_test.c: Markdown of models as WhatsApp's marks; and the token buckets of pacing. */
+/* marks_test.c: Markdown of models as WhatsApp's marks. */
 #include "channels_fixture.h"
 
-#include "channels/channels_int.h"
 #include "channels/whatsapp/whatsapp.h"
 
 static const struct {
@@ -54,106 +53,9 @@ static void test_marks(void **state)
     }
 }
 
-static void set_option(const char *flag, const char *value)
-{
-    struct buf why;
-
-    buf_init(&why, 200);
-    assert_int_equal(option_set_flag(flag, value, &why), ERR_OK);
-    buf_fini(&why);
-}
-
-static void test_pair(void **state)
-{
-    int64_t now = 1000000;
-
-    (void)state;
-    option_reset();
-    pace_reset();
-    for (int i = 0; i < 45; i++) {
-        assert_int_equal(pace_take("chn_1", "con_1", now), 0);
-    }
-    int64_t wait = pace_take("chn_1", "con_1", now);
-    assert_in_range(wait, 5900, 6001);
-    assert_int_equal(pace_take("chn_1", "con_2", now), 0); /* another customer is not held up */
-    assert_in_range(pace_take("chn_1", "con_1", now + 3000), 2900, 3001);
-    assert_int_equal(pace_take("chn_1", "con_1", now + 6001), 0);
-    assert_true(pace_take("chn_1", "con_1", now + 6001) > 0);
-    for (int i = 0; i < 45; i++) { /* five minutes later all is earned back, and no more than that */
-        assert_int_equal(pace_take("chn_1", "con_1", now + 400000), 0);
-    }
-    assert_true(pace_take("chn_1", "con_1", now + 400000) > 0);
-    pace_reset();
-}
-
-static void test_number(void **state)
-{
-    char contact[24];
-    int64_t now = 5000;
-
-    (void)state;
-    option_reset();
-    set_option("number-rate", "20");
-    pace_reset();
-    for (int i = 0; i < 20; i++) {
-        snprintf(contact, sizeof contact, "con_%d", i);
-        assert_int_equal(pace_take("chn_1", contact, now), 0);
-    }
-    assert_in_range(pace_take("chn_1", "con_x", now), 1, 51);
-    assert_int_equal(pace_take("chn_2", "con_x", now), 0);
-    assert_int_equal(pace_take("chn_1", "con_x", now + 51), 0);
-    set_option("number-rate", "0");
-    set_option("pair-burst", "0");
-    for (int i = 0; i < 200; i++) {
-        assert_int_equal(pace_take("chn_1", "con_x", now), 0);
-    }
-    option_reset();
-    pace_reset();
-}
-
-static void test_hold(void **state)
-{
-    int64_t now = 1000000;
-
-    (void)state;
-    pace_reset();
-    assert_int_equal(pace_take("chn_1", "con_1", now), 0);
-    pace_hold("chn_1", 5000, now);
-    pace_hold("chn_1", 2000, now); /* the longer one stays */
-    assert_int_equal(pace_take("chn_1", "con_2", now), 5000);
-    assert_int_equal(pace_take("chn_2", "con_2", now), 0); /* another channel goes on */
-    assert_int_equal(pace_take("chn_1", "con_2", now + 4999), 1);
-    assert_int_equal(pace_take("chn_1", "con_2", now + 5000), 0);
-    pace_hold("chn_1", 3600000, now + 6000);
-    assert_true(pace_take("chn_1", "con_3", now + 1000000) > 0);
-    pace_release("chn_1");
-    assert_int_equal(pace_take("chn_1", "con_3", now + 1000000), 0);
-    pace_reset();
-}
-
-/* The platform's own throughput counts where the operator left the usual rate. */
-static void test_throughput(void **state)
-{
-    int64_t now = 1000000;
-    char contact[24];
-    unsigned let = 0;
-
-    (void)state;
-    pace_reset();
-    for (unsigned i = 0; i < 1000; i++) {
-        snprintf(contact, sizeof contact, "con_%u", i);
-        let += pace_take_at("chn_1", contact, 1000, now) == 0;
-    }
-    assert_int_equal(let, 1000);
-    assert_true(pace_take_at("chn_1", "con_x", 1000, now) > 0);
-    pace_reset();
-}
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_hold), cmocka_unit_test(test_throughput),
-                                       cmocka_unit_test(test_marks), cmocka_unit_test(test_pair),
-                                       cmocka_unit_test(test_number)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_marks)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
