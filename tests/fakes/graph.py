@@ -86,7 +86,11 @@ class FakeGraph:
         self.usage = {}             # headers of usage that answers to sends carry
         self.limits = {}            # "number": sends a second, "pair": sends to one customer in 6 s; more get 130429 and 131056
         self.status_first = False   # post them before the send's answer
+        self.statuses_held = None   # an event that statuses wait for before they are posted
         self.lock = threading.RLock()
+        self.untold = 0             # accepted sends whose statuses were not all taken yet
+        self.talking = 0            # connections open
+        self.closed = False
         self.script = []            # what the next sends get: ("error", code) | ("drop",) | ("silent",) | ("hold", event)
         self.ids = itertools.count(1)
         self.stamp = hashlib.sha256(str(time.time()).encode()).hexdigest()[:8]
@@ -114,6 +118,19 @@ class FakeGraph:
 
         class Server(http.server.ThreadingHTTPServer):
             daemon_threads = True
+            request_queue_size = 1024
+
+            def process_request(self, *connection):
+                with graph.lock:
+                    graph.talking += 1
+                super().process_request(*connection)
+
+            def process_request_thread(self, *connection):
+                try:
+                    super().process_request_thread(*connection)
+                finally:
+                    with graph.lock:
+                        graph.talking -= 1
 
             def handle_error(self, *_):
                 pass  # a caller that was killed
@@ -126,6 +143,7 @@ class FakeGraph:
         return self
 
     def __exit__(self, *_):
+        self.closed = True
         self.server.shutdown()
         self.server.server_close()
 
@@ -173,6 +191,9 @@ class FakeGraph:
             return None
         if step[0] == "hold":
             step[1].wait(60)
+        if self.auto_status:
+            with self.lock:
+                self.untold += 1
         if self.status_first:
             self._auto(call)
         body = {"messaging_product": "whatsapp", "contacts": [{"input": call.to, "wa_id": re.sub(r"\D", "", call.to or "")}],
@@ -269,7 +290,30 @@ class FakeGraph:
 
     def _auto(self, call):
         for name in self.auto_status:
-            self.post_until_200(self.envelope({"statuses": [self.status_item(call, name)]}))
+            if self.statuses_held:
+                self.statuses_held.wait()
+            payload = self.envelope({"statuses": [self.status_item(call, name)]})
+            while not self.closed and not self._posted(payload):
+                time.sleep(0.1)
+        with self.lock:
+            self.untold -= 1
+
+    def _posted(self, payload):
+        """One try."""
+        try:
+            return self.post(payload).status == 200
+        except OSError:
+            return False  # the daemon is down at the moment
+
+    def wait_read(self, seconds=60):
+        """Waits until all that a daemon which is gone by now has sent is read and answered. Connections are taken in order, so
+        when ours was, all before it were."""
+        http_call("GET", self.url + "/")
+        wait_for(lambda: not self.talking, "the last calls to be read", seconds)
+
+    def wait_told(self, seconds=240):
+        """Waits until every status was taken by the hook."""
+        wait_for(lambda: not self.untold, "the statuses to be taken", seconds)
 
     def _check(self, call):
         """What Meta would refuse in the call itself, as (code, details)."""

@@ -14,7 +14,7 @@ import time
 import unittest
 
 from tests.fakes.graph import FakeGraph
-from tests.support.customers import Customers, assert_answered_once
+from tests.support.customers import DOUBTS_WAIT, Customers, assert_answered_once, decide_doubts
 from tests.support.daemon import CHASQUI, ROOT, Daemon, wait_for
 
 ROUNDS = int(os.environ.get("TEST_KILL_ROUNDS", "1"))
@@ -22,13 +22,17 @@ SECONDS_TO_DIE = 60
 FREQUENT = ("commit.", "answers.")  # passed by every commit, so that a late passing is as good as an early one
 
 
+COMMANDS = ("backup.", "compact.", "restore.")  # of commands, which test_backup_kills goes through
+
+
 def points():
-    """The names in the source."""
+    """The names in the source that messages pass."""
     names = set()
     for room in ("queue", "channels", "agent", "bridge"):
         for path in glob.glob(os.path.join(ROOT, room, "**", "*.c"), recursive=True):
             with open(path, encoding="utf-8") as handle:
-                names.update(re.findall(r'KILL_POINT\("([a-z_.]+)"\)', handle.read()))
+                names.update(name for name in re.findall(r'KILL_POINT\("([a-z_.]+)"\)', handle.read())
+                             if not name.startswith(COMMANDS))
     wanted = os.environ.get("TEST_KILL_NAMES")
     return sorted(names & set(wanted.split(",")) if wanted else names)
 
@@ -72,7 +76,7 @@ class KillPoints(unittest.TestCase):
     def setUp(self):
         if not has_hook():
             self.skipTest("this binary is built without CHASQUI_KILL_POINTS")
-        self.daemon = Mortal(send_doubt_grace="20s").start()
+        self.daemon = Mortal(**DOUBTS_WAIT).start()
         self.addCleanup(self.daemon.close)
         self.graph = FakeGraph()
         self.addCleanup(self.graph.__exit__)
@@ -100,11 +104,10 @@ class KillPoints(unittest.TestCase):
             time.sleep(0.2)  # some load on the last life, too
         finally:
             customers.end()
-        wait_for(self.daemon.idle, "the queues to empty", 240)
+        decide_doubts(self.daemon, self.graph)
         self.assertEqual(missed, [])
         doubts = assert_answered_once(self, self.daemon, self.graph, customers.acked)
         total = sum(map(len, customers.acked.values()))
         print(f"      {kills} kills, {total} acknowledged in {len(customers.acked)} conversations, "
-              f"{len(self.graph.sends)} sent, {len(self.graph.calls)} calls, {doubts} given up in declared doubt")
-        self.assertLessEqual(doubts, kills // 100)
+              f"{len(self.graph.sends)} sent, {len(self.graph.calls)} calls, {doubts} held in declared doubt")
         self.assertGreater(total, kills)

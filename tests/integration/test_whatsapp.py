@@ -109,14 +109,15 @@ class TheWholeWay(WhatsAppCase):
 
 
 class Held(WhatsAppCase):
-    options = {"send_doubt_grace": "1s", "send_doubts": 1}
+    options = {"send_doubt_grace": "1s"}
 
-    def test_in_doubt_a_message_is_held_where_the_account_wants_that(self):
+    def test_in_doubt_a_message_is_held_and_a_person_gets_the_conversation(self):
         self.graph.drop_next()
         self.graph.says(CUSTOMER, "When does the shop open?")
         reply = lambda: next((m for m in self.messages() if m["direction"] == "out"), {})
         failed = wait_for(lambda: self.daemon.conversations() and reply().get("status") == "failed" and reply(), "the end of the wait")
         self.assertEqual(failed["error"]["code"], "OUTCOME_UNKNOWN")
+        self.assertEqual(self.only_conversation()["handoff"]["reason"], "reply_unknown")
         wait_for(self.daemon.idle, "the queue to empty")
         self.assertEqual(len(self.graph.calls), 1, "sent again although held")
         self.assertEqual(self.graph.status(self.graph.sends[0], "delivered").status, 200)
@@ -124,7 +125,7 @@ class Held(WhatsAppCase):
 
 
 class Failures(WhatsAppCase):
-    options = {"send_doubt_grace": "2s"}
+    options = {"send_doubt_grace": "2s", "send_doubts": 2}
 
     def reply(self):
         rows = [m for m in self.messages() if m["direction"] == "out"]
@@ -153,7 +154,7 @@ class Failures(WhatsAppCase):
         wait_for(self.daemon.idle, "the queue to empty")
         self.assertEqual(len(self.graph.calls), 1)
 
-    def test_in_doubt_without_a_status_it_is_sent_once_more(self):
+    def test_in_doubt_without_a_status_it_is_sent_once_more_where_the_operator_wants_that(self):
         self.graph.drop_next()
         self.graph.says(CUSTOMER, "When does the shop open?")
         calls = self.graph.wait_sends(2, 30)
