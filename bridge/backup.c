@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "queue/base/killpoint.h"
 #include "queue/base/log.h"
 #include "queue/base/loop.h"
 #include "queue/store.h"
@@ -33,7 +34,9 @@ static void backup_answer(void *arg)
 static void *backup_main(void *arg)
 {
     struct backup *backup = arg;
+    KILL_POINT("backup.copy");
     backup->rc = store_backup(backup->store, backup->dir);
+    KILL_POINT("backup.copied");
     log_info("backup.done", "dir=%s result=%s", log_quote(backup->dir), err_name(backup->rc));
     loop_post(backup->loop, backup_answer, backup);
     pthread_mutex_lock(&lock);

@@ -3,7 +3,10 @@
  * A backup is consistent with everything acknowledged before it began: the store by its own online copy (through the daemon when
  * one runs, else directly), media files as they are (they are named by their content and never change). The knowledge index is
  * derived and left out. The master key that opens sealed credentials is left out, too, unless --with-key says
- * otherwise: a backup alone then gives nobody the business's tokens. */
+ * otherwise: a backup alone then gives nobody the business's tokens.
+ *
+ * Cut short, a backup is no backup: it has no manifest, and a note in it says so, by which the next run into the same folder clears
+ * what the last one left. A restore copies the master key last, and no daemon starts without it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +15,7 @@
 #include "bridge/cli/client.h"
 #include "bridge/cli/tree.h"
 #include "bridge/serve.h"
+#include "queue/base/killpoint.h"
 #include "queue/base/option.h"
 #include "queue/store.h"
 
@@ -102,32 +106,67 @@ static char *absolute(const char *path)
     return whole;
 }
 
+/* Removes what a backup that was cut short left; the note goes last. */
+static enum cli_exit clear_unfinished(const char *dir)
+{
+    static const char *const parts[] = {TREE_MANIFEST, KEY, BLOBS, "store", TREE_NOTE};
+    enum cli_exit code = EXIT_DONE;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts) && code == EXIT_DONE; i++) {
+        char *path = xasprintf("%s/%s", dir, parts[i]);
+        code = tree_remove(path);
+        free(path);
+    }
+    return code;
+}
+
+/* An empty folder with the note in it. */
+static enum cli_exit begin(const char *dir)
+{
+    enum cli_exit code = tree_make(dir);
+    if (code == EXIT_DONE && tree_note_is(dir)) {
+        code = clear_unfinished(dir);
+    }
+    if (code == EXIT_DONE && !tree_is_free(dir)) {
+        code = cli_fail(EXIT_REFUSED, "%s is not empty; a backup never overwrites", dir);
+    }
+    return code == EXIT_DONE ? tree_note_put(dir) : code;
+}
+
+/* Everything that a backup holds, the manifest last. */
+static enum cli_exit save(struct cli *cli, const char *dir)
+{
+    KILL_POINT("backup.begun");
+    enum cli_exit code = copy_store(cli, dir);
+    KILL_POINT("backup.store");
+    if (code == EXIT_DONE) {
+        code = copy_part(serve_data_dir(), dir, BLOBS);
+    }
+    KILL_POINT("backup.blobs");
+    if (code == EXIT_DONE && cli->flags[FLAG_WITH_KEY] != NULL) {
+        code = copy_part(serve_data_dir(), dir, KEY);
+    }
+    return code == EXIT_DONE ? tree_manifest_write(dir) : code;
+}
+
 enum cli_exit cli_backup(struct cli *cli)
 {
     if (cli->arg_count != 1) {
         return cli_fail(EXIT_USAGE, "backup needs one empty or new directory");
     }
-    if (!tree_is_free(cli->args[0])) {
-        return cli_fail(EXIT_REFUSED, "%s is not empty; a backup never overwrites", cli->args[0]);
-    }
     char *dir = absolute(cli->args[0]);
-    enum cli_exit code = tree_make(dir);
+    enum cli_exit code = begin(dir);
     if (code == EXIT_DONE) {
-        code = copy_store(cli, dir);
-    }
-    if (code == EXIT_DONE) {
-        code = copy_part(serve_data_dir(), dir, BLOBS);
-    }
-    if (code == EXIT_DONE && cli->flags[FLAG_WITH_KEY] != NULL) {
-        code = copy_part(serve_data_dir(), dir, KEY);
-    }
-    if (code == EXIT_DONE) {
-        code = tree_manifest_write(dir);
+        code = save(cli, dir);
     }
     json_t *manifest = NULL;
     if (code == EXIT_DONE) {
         code = tree_manifest_check(dir, &manifest);
     }
+    KILL_POINT("backup.checked");
+    if (code == EXIT_DONE) {
+        code = tree_note_drop(dir);
+    }
+    KILL_POINT("backup.done");
     if (code == EXIT_DONE) {
         report(cli, dir, manifest, "saved");
         if (cli->flags[FLAG_WITH_KEY] == NULL) {
@@ -140,17 +179,24 @@ enum cli_exit cli_backup(struct cli *cli)
     return code;
 }
 
-/* The master key of a restored directory: out of the backup, or the file named by --key. */
-static enum cli_exit restore_key(const struct cli *cli, const char *dir)
+/* The master key for a restored directory: out of the backup, or the file named by --key; the caller frees. NULL: there is none. */
+static char *key_file(const struct cli *cli, const char *dir)
 {
-    char *in_backup = xasprintf("%s/" KEY, dir), *to = serve_path(KEY);
-    const char *from = cli->flags[FLAG_KEY] != NULL ? cli->flags[FLAG_KEY] : in_backup;
-    enum cli_exit code = access(from, R_OK) == 0
-                             ? tree_copy_file(from, to)
-                             : cli_fail(EXIT_REFUSED, "the backup holds no master key; name the file with --key FILE");
+    char *from = cli->flags[FLAG_KEY] != NULL ? xstrdup(cli->flags[FLAG_KEY]) : xasprintf("%s/" KEY, dir);
+    if (access(from, R_OK) != 0) {
+        free(from);
+        return NULL;
+    }
+    return from;
+}
+
+/* Copies the key to its place and makes the names of the new directory durable. */
+static enum cli_exit restore_key(const char *from)
+{
+    char *to = serve_path(KEY);
+    enum cli_exit code = tree_copy_file(from, to);
     free(to);
-    free(in_backup);
-    return code;
+    return code == EXIT_DONE ? tree_sync(serve_data_dir()) : code;
 }
 
 /* Opens the restored store once: it must be readable by this version. */
@@ -176,21 +222,28 @@ enum cli_exit cli_restore(struct cli *cli)
     const char *dir = cli->args[0];
     json_t *manifest = NULL;
     enum cli_exit code = tree_manifest_check(dir, &manifest);
+    char *key = key_file(cli, dir);
+    if (code == EXIT_DONE && key == NULL) {
+        code = cli_fail(EXIT_REFUSED, "the backup holds no master key; name the file with --key FILE");
+    }
     if (code == EXIT_DONE) {
         code = tree_make(serve_data_dir());
     }
     if (code == EXIT_DONE) {
-        code = restore_key(cli, dir);
-    }
-    if (code == EXIT_DONE) {
         code = copy_part(dir, serve_data_dir(), "store");
     }
+    KILL_POINT("restore.store");
     if (code == EXIT_DONE) {
         code = copy_part(dir, serve_data_dir(), BLOBS);
     }
     if (code == EXIT_DONE) {
         code = try_store();
     }
+    KILL_POINT("restore.tried");
+    if (code == EXIT_DONE) {
+        code = restore_key(key);
+    }
+    free(key);
     if (code == EXIT_DONE) {
         report(cli, serve_data_dir(), manifest, "restored");
         fprintf(stderr, "next: chasqui serve --data %s\n", serve_data_dir());

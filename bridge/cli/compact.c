@@ -14,6 +14,7 @@
 #include "bridge/cli/tree.h"
 #include "bridge/serve.h"
 #include "queue/base/file.h"
+#include "queue/base/killpoint.h"
 #include "queue/base/option.h"
 #include "queue/store.h"
 
@@ -52,6 +53,15 @@ static void clear(const char *copy)
     free(file);
 }
 
+/* The one step that counts. */
+static int replaced(const char *from, const char *to)
+{
+    KILL_POINT("compact.copied");
+    int failed = rename(from, to);
+    KILL_POINT("compact.renamed");
+    return failed;
+}
+
 /* Puts the copy in the store's place. */
 static enum cli_exit replace(struct store *store, const char *place, const char *copy)
 {
@@ -61,7 +71,7 @@ static enum cli_exit replace(struct store *store, const char *place, const char 
 
     if (rc != ERR_OK) {
         code = cli_fail(EXIT_FAILED, "cannot copy the store: %s", err_text(rc));
-    } else if (rename(from, to) != 0) {
+    } else if (replaced(from, to) != 0) {
         code = cli_fail(EXIT_FAILED, "cannot put the copy in the store's place: %s", strerror(errno));
     } else if (folder_sync(place) != ERR_OK) {
         code = cli_fail(EXIT_FAILED, "cannot sync %s: %s", place, strerror(errno));
@@ -88,6 +98,7 @@ enum cli_exit cli_compact(struct cli *cli)
     } else {
         clear(copy);
         code = tree_make(copy);
+        KILL_POINT("compact.begun");
         code = code == EXIT_DONE ? replace(store, place, copy) : code;
         clear(copy);
         store_close(store);

@@ -13,9 +13,10 @@
 #include "queue/base/clock.h"
 #include "queue/base/codec.h"
 #include "queue/base/crypto.h"
+#include "queue/base/file.h"
+#include "queue/base/killpoint.h"
 #include "queue/store.h"
 
-#define MANIFEST "manifest.json"
 #define PIECE 65536
 #define MANIFEST_MAX (64u << 20)
 
@@ -154,12 +155,33 @@ static bool file_sum(const char *path, char hex[65], int64_t *size)
     return fine;
 }
 
+/* The names in a folder are durable. */
+static enum cli_exit synced(const char *dir)
+{
+    enum err rc = folder_sync(dir);
+    return rc == ERR_OK ? EXIT_DONE : cli_fail(EXIT_FAILED, "cannot sync %s: %s", dir, err_text(rc));
+}
+
+/* Syncs one folder of a walk. */
+static enum cli_exit sync_entry(const char *path, const char *relative, bool folder, void *arg)
+{
+    (void)relative;
+    (void)arg;
+    return folder ? synced(path) : EXIT_DONE;
+}
+
+enum cli_exit tree_sync(const char *dir)
+{
+    enum cli_exit code = visit_below(dir, "", sync_entry, NULL);
+    return code == EXIT_DONE ? synced(dir) : code;
+}
+
 /* Adds one file to the manifest's list. */
 static enum cli_exit list_entry(const char *path, const char *relative, bool folder, void *arg)
 {
     char hex[65];
     int64_t size = 0;
-    if (folder || strcmp(relative, MANIFEST) == 0) {
+    if (folder || strcmp(relative, TREE_MANIFEST) == 0 || strcmp(relative, TREE_NOTE) == 0) {
         return EXIT_DONE;
     }
     if (!file_sum(path, hex, &size)) {
@@ -196,14 +218,58 @@ enum cli_exit tree_manifest_write(const char *dir)
     jx_set_time(manifest, "created_at", clock_wall_ms());
     jx_set(manifest, "files", files);
     if (code == EXIT_DONE) {
-        char *path = xasprintf("%s/" MANIFEST, dir);
+        char *path = xasprintf("%s/" TREE_MANIFEST, dir);
         char *text = jx_text(manifest);
+        KILL_POINT("backup.manifest");
         code = write_file(path, text);
         free(text);
         free(path);
     }
     json_decref(manifest);
+    return code == EXIT_DONE ? tree_sync(dir) : code;
+}
+
+enum cli_exit tree_note_put(const char *dir)
+{
+    char *path = xasprintf("%s/" TREE_NOTE, dir);
+    enum cli_exit code = write_file(path, "This backup is not finished.\n");
+    free(path);
+    return code == EXIT_DONE ? synced(dir) : code;
+}
+
+bool tree_note_is(const char *dir)
+{
+    char *path = xasprintf("%s/" TREE_NOTE, dir);
+    bool is = access(path, F_OK) == 0;
+    free(path);
+    return is;
+}
+
+enum cli_exit tree_note_drop(const char *dir)
+{
+    char *path = xasprintf("%s/" TREE_NOTE, dir);
+    enum cli_exit code =
+        unlink(path) == 0 ? EXIT_DONE : cli_fail(EXIT_FAILED, "cannot remove %s: %s", path, strerror(errno));
+    free(path);
+    return code == EXIT_DONE ? synced(dir) : code;
+}
+
+/* Removes one entry of a walk; what is below a folder goes first. */
+static enum cli_exit remove_entry(const char *path, const char *relative, bool folder, void *arg)
+{
+    (void)relative;
+    (void)arg;
+    enum cli_exit code = folder ? visit_below(path, "", remove_entry, NULL) : EXIT_DONE;
+    if (code == EXIT_DONE && remove(path) != 0 && errno != ENOENT) {
+        code = cli_fail(EXIT_FAILED, "cannot remove %s: %s", path, strerror(errno));
+    }
     return code;
+}
+
+enum cli_exit tree_remove(const char *path)
+{
+    struct stat st;
+    return remove_entry(path, "", lstat(path, &st) == 0 && S_ISDIR(st.st_mode), NULL);
 }
 
 /* One row of the manifest against the file on disk. */
@@ -230,7 +296,7 @@ static enum cli_exit check_row(const char *dir, const json_t *row)
 /* Reads DIR/manifest.json. */
 static enum cli_exit manifest_read(const char *dir, json_t **manifest)
 {
-    char *path = xasprintf("%s/" MANIFEST, dir);
+    char *path = xasprintf("%s/" TREE_MANIFEST, dir);
     json_error_t error;
     *manifest = json_load_file(path, 0, &error);
     free(path);
