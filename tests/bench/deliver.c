@@ -2,10 +2,11 @@
  * bytes.
  *
  * rate     so many events to one endpoint, and over 1,000 endpoints: from the start of the workers until the
- * last arrived and was recorded. Each delivery is signed, sent, judged and recorded in a durable commit. The bare loop has as
- * many posts in flight as the gate allows, to the same receiver, in the same process. latency  from the
- * submission of an event's change-set into an idle daemon to the arrival of its post. size     the process's
- * memory and the store's pages for each delivery that waits.
+ * last arrived and was recorded. Each delivery is signed, sent, judged and recorded in a durable commit. The
+ * bare loop has as many posts in flight as the gate allows, to the same receiver, in the same process, with
+ * bodies and headers of the same length that it made once. latency  from the submission of an event's
+ * change-set into an idle daemon to the arrival of its post. size     the process's memory and the store's
+ * pages for each delivery that waits.
  *
  * The receiver is our own HTTP front on a thread of its own; on two cores it takes its share. Usage:
  * bench_deliver DIR [COUNT [WAITING]]: DIR must be on the disk to be measured; COUNT deliveries of each rate
@@ -29,6 +30,7 @@
 #include "queue/events.h"
 #include "queue/jobs.h"
 #include "tests/bench/deliver_bare.h"
+#include "tests/bench/deliver_cpu.h"
 
 #define MAP_SIZE  (16ull << 30)
 #define EVENT_SET 200 /* deliveries made by one change-set, about */
@@ -48,6 +50,7 @@ struct bench {
 
 static atomic_ulong arrived;
 static _Atomic int64_t arrived_us;
+static atomic_size_t arrived_size; /* of the last body */
 
 static void sleep_us(long us)
 {
@@ -57,7 +60,10 @@ static void sleep_us(long us)
 /* The receiver: counts and says 200. */
 static void on_request(struct http_request *req, void *arg)
 {
+    size_t size;
     (void)arg;
+    http_body(req, &size);
+    atomic_store(&arrived_size, size);
     atomic_store(&arrived_us, clock_mono_us());
     atomic_fetch_add(&arrived, 1);
     http_reply(req, 200, "text/plain", "ok", 2);
@@ -171,26 +177,54 @@ static struct workers *start_workers(struct bench *b)
     return ws;
 }
 
+/* What has been spent up to now, in microseconds of a processor; and on the store's side. */
+struct spent {
+    double worker, committer, receiver;
+    struct store_status store;
+};
+
+static void look(struct bench *b, struct spent *out)
+{
+    out->worker = deliver_cpu_us("worker-");
+    out->committer = deliver_cpu_us("committer");
+    out->receiver = deliver_cpu_us("http-");
+    store_status(b->store, &out->store);
+}
+
+/* The row of one rate: what each delivery took of each thread says where the time went. */
+static void print_rate(unsigned endpoints, unsigned long count, const struct spent *began,
+                       const struct spent *ended, const double rates[2])
+{
+    double commits = (double)(ended->store.commits - began->store.commits);
+    printf("{\"bench\":\"deliver\",\"row\":\"rate\",\"endpoints\":%u,\"deliveries\":%lu,\"per_s\":%.0f,"
+           "\"bare_per_s\":%.0f,\"ratio\":%.2f,\"worker_us\":%.1f,\"committer_us\":%.1f,\"receiver_us\":%.1f,"
+           "\"per_commit\":%.1f}\n",
+           endpoints, count, rates[0], rates[1], rates[1] > 0 ? rates[0] / rates[1] : 0,
+           (ended->worker - began->worker) / (double)count,
+           (ended->committer - began->committer) / (double)count,
+           (ended->receiver - began->receiver) / (double)count, commits > 0 ? (double)count / commits : 0);
+}
+
 /* Deliveries a second over so many endpoints, and the bare loop's posts. */
 static enum err measure_rate(struct bench *b, unsigned endpoints)
 {
-    unsigned in_flight = endpoints == 1 ? ONE : MANY;
+    struct spent began, ended;
     make_endpoints(b, endpoints);
     make_events(b, b->count, endpoints);
     unsigned long want = (b->count + endpoints - 1) / endpoints * endpoints;
     atomic_store(&arrived, 0);
-    int64_t began = clock_mono_us();
+    int64_t began_us = clock_mono_us();
+    look(b, &began);
     struct workers *ws = start_workers(b);
     enum err rc = wait_arrived(want);
     rc = rc == ERR_OK ? wait_recorded(b) : rc;
-    double ours = (double)want * 1e6 / (double)(clock_mono_us() - began);
+    double rates[2] = {(double)want * 1e6 / (double)(clock_mono_us() - began_us), 0};
+    look(b, &ended);
     workers_stop(ws, 10000);
     workers_free(ws);
-    double bare = rc == ERR_OK ? deliver_bare(b->url, want, in_flight) : 0;
-    printf("{\"bench\":\"deliver\",\"row\":\"rate\",\"endpoints\":%u,\"deliveries\":%lu,\"per_s\":%.0f,"
-           "\"bare_per_s\":%.0f,"
-           "\"ratio\":%.2f,\"bare_in_flight\":%u}\n",
-           endpoints, want, ours, bare, bare > 0 ? ours / bare : 0, in_flight);
+    struct deliver_bare load = {b->url, atomic_load(&arrived_size), want, endpoints == 1 ? ONE : MANY};
+    rates[1] = rc == ERR_OK ? deliver_bare(&load) : 0;
+    print_rate(endpoints, want, &began, &ended, rates);
     return rc;
 }
 

@@ -9,7 +9,19 @@
 #include "queue/base/clock.h"
 #include "queue/base/error.h"
 
-#define BODY 1024
+/* What a delivery carries, never changed: made once, and no signature is computed. */
+static const char *const lines[] = {
+    "Content-Type: application/json",
+    "User-Agent: Chasqui-Webhooks/0.1.0",
+    "X-ConvoAI-Signature: sha256=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "webhook-id: evt_01K5A7Q2V4N8M6T3R9Y1W0XZMS",
+    "webhook-timestamp: 1760000000",
+    "webhook-signature: v1,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa=",
+    "X-ConvoAI-Event: message.received",
+    "X-ConvoAI-Delivery: dlv_01K5A7Q2V4N8M6T3R9Y1W0XZMS",
+    "X-ConvoAI-Attempt: 1",
+    "Expect:",
+};
 
 static size_t drop(char *data, size_t one, size_t size, void *arg)
 {
@@ -19,13 +31,14 @@ static size_t drop(char *data, size_t one, size_t size, void *arg)
 }
 
 /* One handle, ready to post. */
-static CURL *handle_new(const char *url, const char *body)
+static CURL *handle_new(const struct deliver_bare *load, const char *body, struct curl_slist *headers)
 {
     CURL *easy = curl_easy_init();
     CHECK(easy != NULL);
-    curl_easy_setopt(easy, CURLOPT_URL, url);
+    curl_easy_setopt(easy, CURLOPT_URL, load->url);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)BODY);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)load->size);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, drop);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -49,35 +62,49 @@ static void reap(CURLM *multi, unsigned long *left, unsigned long *done)
     }
 }
 
-double deliver_bare(const char *url, unsigned long count, unsigned in_flight)
+/* The header lines of every post. */
+static struct curl_slist *headers_new(void)
 {
-    static char body[BODY + 1];
+    struct curl_slist *headers = NULL;
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        headers = curl_slist_append(headers, lines[i]);
+        CHECK(headers != NULL);
+    }
+    return headers;
+}
+
+double deliver_bare(const struct deliver_bare *load)
+{
     CURLM *multi = curl_multi_init();
-    CURL **handles = xcalloc(in_flight, sizeof(*handles));
-    unsigned long left = count, done = 0;
+    CURL **handles = xcalloc(load->in_flight, sizeof(*handles));
+    char *body = xmalloc(load->size);
+    struct curl_slist *headers = headers_new();
+    unsigned long left = load->count, done = 0;
     int running;
-    memset(body, 'x', BODY);
-    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)in_flight);
+    memset(body, 'x', load->size);
+    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)load->in_flight);
     int64_t began = clock_mono_us();
-    for (unsigned i = 0; i < in_flight; i++) {
-        handles[i] = handle_new(url, body);
+    for (unsigned i = 0; i < load->in_flight; i++) {
+        handles[i] = handle_new(load, body, headers);
         if (left > 0) {
             left--;
             curl_multi_add_handle(multi, handles[i]);
         }
     }
-    while (done < count) {
+    while (done < load->count) {
         curl_multi_perform(multi, &running);
         reap(multi, &left, &done);
-        if (done < count) {
+        if (done < load->count) {
             curl_multi_poll(multi, NULL, 0, 100, NULL);
         }
     }
-    double rate = (double)count * 1e6 / (double)(clock_mono_us() - began);
-    for (unsigned i = 0; i < in_flight; i++) {
+    double rate = (double)load->count * 1e6 / (double)(clock_mono_us() - began);
+    for (unsigned i = 0; i < load->in_flight; i++) {
         curl_easy_cleanup(handles[i]);
     }
     curl_multi_cleanup(multi);
+    curl_slist_free_all(headers);
     free(handles);
+    free(body);
     return rate;
 }

@@ -2,7 +2,16 @@
 #ifndef CHASQUI_BENCH_DELIVER_BARE_H
 #define CHASQUI_BENCH_DELIVER_BARE_H
 
-/* Posts 1 kB so many times to the URL, in_flight at once, connections kept. Returns posts a second. */
-double deliver_bare(const char *url, unsigned long count, unsigned in_flight);
+#include <stddef.h>
+
+struct deliver_bare {
+    const char *url;
+    size_t size;         /* of the body */
+    unsigned long count; /* posts in all */
+    unsigned in_flight;  /* at once */
+};
+
+/* Posts over kept connections, with headers as long as a delivery's. Returns posts a second. */
+double deliver_bare(const struct deliver_bare *load);
 
 #endif
