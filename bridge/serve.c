@@ -4,7 +4,11 @@
  * order on the way down is what keeps the promise of the 200: first the front stops taking requests and
  * finishes those under way, then the workers finish or give back their jobs, then the knowledge index and the
  * store close, the store last because everything above still commits into it. Signals are taken by the main
- * thread alone (sigwait), every other thread has them blocked. */
+ * thread alone (sigtimedwait), every other thread has them blocked.
+ *
+ * After a failed write or sync nobody knows what the disk has, and only a process that reads it anew can say.
+ * So a daemon whose store is read-only answers reads for a grace time, in which operators can look, and then
+ * ends with an exit code of its own; its supervisor starts it again. */
 #include "bridge/serve.h"
 
 #include <errno.h>
@@ -313,20 +317,38 @@ static void reload(struct app *app)
     buf_fini(&why);
 }
 
-/* Waits for the signal to stop, reloading on the way. */
-static void run_until_told(struct app *app, const sigset_t *signals)
+/* True once the store has been read-only for the grace time; *since is the caller's memory, 0 at first. */
+static bool given_up(struct app *app, int64_t *since)
 {
+    struct store_status status;
+    if (store_accepts(app->store)) {
+        return false;
+    }
+    store_status(app->store, &status);
+    if (status.writable) {
+        return false; /* no room or a backlog: that passes */
+    }
+    int64_t now = clock_mono_ms(), grace = option_int(OPT_READ_ONLY_GRACE);
+    *since = *since > 0 ? *since : now;
+    return grace > 0 && now - *since >= grace;
+}
+
+/* Waits for the signal to stop, reloading on the way, or for the store to be given up. Returns the exit code. */
+static int run_until_told(struct app *app, const sigset_t *signals)
+{
+    const struct timespec look = {.tv_sec = 1};
+    int64_t read_only_since = 0;
     for (;;) {
-        int number = 0;
-        if (sigwait(signals, &number) != 0) {
-            continue;
-        }
+        int number = sigtimedwait(signals, NULL, &look);
         if (number == SIGHUP) {
             reload(app);
-            continue;
+        } else if (number > 0) {
+            log_info("serve.stopping", "signal=%d", number);
+            return 0;
+        } else if (given_up(app, &read_only_since)) {
+            log_error("serve.stopping", "reason=read_only exit=%d", SERVE_READ_ONLY);
+            return SERVE_READ_ONLY;
         }
-        log_info("serve.stopping", "signal=%d", number);
-        return;
     }
 }
 
@@ -346,13 +368,14 @@ int serve_run(void)
     app.started_ms = clock_wall_ms();
     int failed = open_netguard() || check_authorities() || open_master_key() || open_state(&app) ||
                  open_workers(&app) || open_front(&app);
+    int code = failed ? 1 : 0;
     if (!failed) {
         printf("listening on %s\n", http_server_url(app.http));
         fflush(stdout);
         log_info("serve.started", "version=%s data=%s url=%s", CHASQUI_VERSION, log_quote(app.data_dir),
                  http_server_url(app.http));
-        run_until_told(&app, &signals);
+        code = run_until_told(&app, &signals);
     }
     close_all(&app);
-    return failed ? 1 : 0;
+    return code;
 }

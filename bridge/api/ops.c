@@ -38,7 +38,8 @@ static void unready(struct app *app, const char **word, const char **text)
         *text = "The daemon is stopping.";
     } else if (!store.writable) {
         *word = "read_only";
-        *text = "A write or sync of the store failed. Nothing is taken in until the daemon is restarted.";
+        *text = "A write or sync of the store failed. Nothing is taken in until the daemon is started again, which its "
+                "supervisor does when store.read_only_grace is over.";
     } else if (store.disk_low) {
         *word = "disk_low";
         *text = "The disk has less free space than the reserve. It goes on by itself when there is room.";

@@ -59,6 +59,8 @@ X(OPT_STORE_BACKLOG, "store.backlog", "store-backlog", OPTION_INT, "4096", 16, 1
   "change-sets that may wait for the committer before new ones are refused")
 X(OPT_STORE_RESERVE, "store.disk_reserve", "store-disk-reserve", OPTION_SIZE, "64MiB", 0, 1099511627776, true, false,
   "platform webhooks are refused with 503 while the file system has less free space")
+X(OPT_READ_ONLY_GRACE, "store.read_only_grace", "store-read-only-grace", OPTION_TIME, "30s", 0, 86400000, true, false,
+  "after a failed write or sync the daemon answers reads so long and then ends with exit code 9, to be started again; 0: it stays")
 X(OPT_WORKERS, "jobs.workers", "workers", OPTION_INT, "1", 1, 64, false, false, "worker threads that run jobs")
 X(OPT_JOBS_IN_FLIGHT, "jobs.in_flight", "jobs-in-flight", OPTION_INT, "256", 1, 100000, false, false,
   "jobs one worker may have under way")

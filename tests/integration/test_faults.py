@@ -10,7 +10,7 @@ import unittest
 
 from tests.fakes.graph import FakeGraph
 from tests.support.customers import Customers, assert_answered_once
-from tests.support.daemon import Daemon, wait_for
+from tests.support.daemon import ROOT, Daemon, wait_for
 
 MIB = 1 << 20
 RECOVERY_SECONDS = 5
@@ -122,7 +122,7 @@ class DiskFails(Fault):
     def setUp(self):
         if not shutil.which("strace"):
             self.skipTest("needs strace")
-        self.serve(Quiet(send_doubt_grace="20s"))
+        self.serve(Quiet(send_doubt_grace="20s", store_read_only_grace="0s"))
 
     def inject(self, calls):
         """From now on these calls on the store's file fail with EIO, in every thread."""
@@ -173,8 +173,36 @@ class DiskFails(Fault):
     def test_failed_sync_is_the_last_acknowledgement_until_a_restart(self):
         self.fails_for_good("fdatasync")
 
+    def test_read_only_for_longer_than_the_grace_it_ends_to_be_started_again(self):
+        self.daemon.stop()
+        self.daemon.options["store_read_only_grace"] = "2s"
+        self.daemon.start()
+        customers = self.customers(threads=3)
+        customers.wait(200, 15)
+        end = self.inject("fdatasync")
+        self.assert_unready("read_only")
+        self.assertIn("store.read_only_grace", self.ready().json["error"]["message"])
+        self.assertEqual(self.daemon.process.wait(30), 9)
+        end()
+        log = self.daemon.log_text()
+        self.assertIn("event=serve.stopping reason=read_only exit=9", log)
+        self.assertIn("event=serve.stopped", log, "an end, not a crash")
+        self.daemon._closed()
+        self.daemon.start()
+        customers.wait(200, 3)
+        self.assertEqual(self.ready().status, 200)
+        self.assert_all_answered(customers)
+
     def test_failed_write_is_the_last_acknowledgement_until_a_restart(self):
         self.fails_for_good("pwrite64,writev,pwritev")
+
+
+class Unit(unittest.TestCase):
+    def test_the_unit_starts_again_what_gave_up(self):
+        with open(os.path.join(ROOT, "deploy", "chasqui.service"), encoding="utf-8") as handle:
+            lines = handle.read().splitlines()
+        self.assertIn("Restart=on-failure", lines)
+        self.assertEqual([line for line in lines if line.startswith(("RestartPreventExitStatus", "SuccessExitStatus"))], [])
 
 
 class Quiet(Daemon):
