@@ -173,6 +173,43 @@ bool words_match(const char *folded, const char *pattern)
     return false;
 }
 
+/* fn for each of the alternatives "a|b|c" (size bytes). */
+static void each_alternative(const char *at, size_t size, words_start_fn fn, void *arg)
+{
+    const char *end = at + size;
+
+    while (at < end) {
+        const char *bar = memchr(at, '|', (size_t)(end - at));
+        const char *stop = bar != NULL ? bar : end;
+        fn(at, (size_t)(stop - at), arg);
+        at = bar != NULL ? bar + 1 : end;
+    }
+}
+
+bool words_starts(const char *pattern, words_start_fn fn, void *arg)
+{
+    if (*pattern == '^') {
+        pattern = word_next(pattern);
+    }
+    for (; *pattern == '?'; pattern = word_next(pattern)) {
+        each_alternative(pattern + 1, word_size(pattern) - 1, fn, arg);
+    }
+    if (*pattern == '\0' || strchr("*$~", *pattern) != NULL) {
+        return false;
+    }
+    each_alternative(pattern, word_size(pattern), fn, arg);
+    return true;
+}
+
+size_t words_next(const char **at, const char **word)
+{
+    size_t size = word_size(*at);
+
+    *word = *at;
+    *at = word_next(*at);
+    return size;
+}
+
 /* True if the text has a character of a script that writes no spaces between words. */
 static bool is_unspaced(const char *text)
 {

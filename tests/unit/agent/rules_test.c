@@ -212,12 +212,93 @@ static void message_types(void **state)
     assert_int_equal(rule_media("sticker"), MEDIA_IGNORED);
 }
 
+/* Every pattern of the table, for the look at all of them. */
+static const struct {
+    enum phrase_meaning meaning;
+    const char *language, *pattern;
+} pattern_rows[] = {
+#define X(meaning, language, pattern) {meaning, language, pattern},
+#include "agent/common/tbl_phrases.h"
+#undef X
+};
+
+/* One word of a pattern, the n-th of its alternatives. */
+static void add_choice(struct buf *out, const char *word, size_t size, unsigned n)
+{
+    const char *end = word + size;
+
+    for (; n > 0 && memchr(word, '|', (size_t)(end - word)) != NULL; n--) {
+        word = (const char *)memchr(word, '|', (size_t)(end - word)) + 1;
+    }
+    const char *stop = memchr(word, '|', (size_t)(end - word));
+    buf_adds(out, out->len > 0 ? " " : "");
+    buf_add(out, word, (size_t)((stop != NULL ? stop : end) - word));
+}
+
+/* A text that the folded pattern fits: the n-th alternative of each word, optional ones if n is odd, "*" as
+ * n words. */
+static void text_of(const char *pattern, unsigned n, struct buf *out)
+{
+    const char *word;
+
+    for (size_t size = words_next(&pattern, &word); size > 0; size = words_next(&pattern, &word)) {
+        if (*word == '*') {
+            for (unsigned i = 0; i < n % 4; i++) {
+                buf_adds(out, " x");
+            }
+        } else if (*word == '~' || (*word == '?' && n % 2 == 1)) {
+            add_choice(out, word + 1, size - 1, n);
+        } else if (strchr("?^$", *word) == NULL) {
+            add_choice(out, word, size, n);
+        }
+    }
+}
+
+/* The index of phrase_of finds the row that a look at all rows in order finds. */
+static void phrases_as_if_all_were_tried(void **state)
+{
+    enum { COUNT = sizeof pattern_rows / sizeof *pattern_rows };
+    char *folded[COUNT];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT; i++) {
+        folded[i] = words_fold_pattern(pattern_rows[i].pattern);
+    }
+    for (size_t i = 0; i < COUNT * 8; i++) {
+        const char *language = "", *want_language = "";
+        enum phrase_meaning want = PHRASE_NONE;
+        struct buf made;
+        buf_init(&made, 4000);
+        text_of(folded[i / 8], (unsigned)(i % 8), &made);
+        char *text = words_fold(buf_str(&made));
+        for (size_t k = COUNT; k > 0; k--) {
+            if (words_match(text, folded[k - 1])) {
+                want = pattern_rows[k - 1].meaning;
+                want_language = pattern_rows[k - 1].language;
+            }
+        }
+        if (phrase_of(text, &language) != want || strcmp(language, want_language) != 0) {
+            fail_msg("\"%s\" of \"%s\"", text, folded[i / 8]);
+        }
+        assert_true(want != PHRASE_NONE || i % 8 != 1);
+        free(text);
+        buf_fini(&made);
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+        free(folded[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(phrases),  cmocka_unit_test(small_talk_is_answered_in_its_language),
-        cmocka_unit_test(patterns), cmocka_unit_test(keywords),
-        cmocka_unit_test(loops),    cmocka_unit_test(message_types),
+        cmocka_unit_test(phrases_as_if_all_were_tried),
+        cmocka_unit_test(phrases),
+        cmocka_unit_test(small_talk_is_answered_in_its_language),
+        cmocka_unit_test(patterns),
+        cmocka_unit_test(keywords),
+        cmocka_unit_test(loops),
+        cmocka_unit_test(message_types),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
