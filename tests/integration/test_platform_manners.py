@@ -66,6 +66,37 @@ class Pacing(WhatsAppCase):
         self.assertGreater(third.at - sends[2].at, 3, "the third waits for its token")
 
 
+class PairRate(WhatsAppCase):
+    """The platform's figures: 45 messages to one customer at once, then one each 6 seconds."""
+    options = {"plan_enterprise": "0,0,0"}
+    BURST, REFILL = 45, 6.0
+
+    def test_a_burst_leaves_at_the_platforms_rate_and_nobody_else_waits_for_it(self):
+        others = [f"+1650558{number:04d}" for number in range(5)]
+        for customer in (CUSTOMER, *others):
+            self.graph.says(customer, "When does the shop open?")
+        self.graph.wait_sends(6)
+        wait_for(self.daemon.idle, "idle")
+        path = f"/api/v1/agents/{self.daemon.agent}/messages/"
+        send = lambda to, text: self.daemon.ok(self.daemon.post(path, {"to": to, "type": "text", "text": text}), 201)
+        for number in range(self.BURST + 1):  # one more than is left of the burst, with the answer, and one that is earned
+            send(CUSTOMER, f"{number}")
+        for customer in others:
+            send(customer, "not held up")
+        mine = lambda: [call for call in self.graph.sends if call.to == CUSTOMER]
+        wait_for(lambda: len(self.graph.sends) - len(mine()) == 10, "the others' messages")
+        self.assertLess(len(mine()), self.BURST + 2, "the others waited for the last of them")
+        wait_for(lambda: len(mine()) == self.BURST + 2, "the last ones", 30)
+        calls = mine()
+        self.assertEqual([call.text for call in calls[1:]], [f"{number}" for number in range(self.BURST + 1)])
+        self.assertEqual(len(self.graph.calls), len(self.graph.sends), "the platform refused one")
+        for first, begun in enumerate(calls):
+            for last in range(first, len(calls)):
+                earned = (calls[last].at - begun.at) / self.REFILL + 1  # the way to the platform may differ by a message
+                self.assertLessEqual(last - first + 1, self.BURST + earned, "faster than the platform takes it")
+        self.assertGreater(calls[-1].at - calls[0].at, 2 * self.REFILL - 3)
+
+
 class Many(WhatsAppCase):
     CUSTOMERS, MESSAGES = 200, 2
 
