@@ -19,8 +19,6 @@
 
 #include "queue/base/clock.h"
 
-#define INPUT_SLACK (16u * 1024u)
-
 /* What ends a wait. */
 enum due { DUE_NONE, DUE_LINGER, DUE_STALL, DUE_READ, DUE_IDLE };
 
@@ -83,6 +81,22 @@ static void rearm(struct http_conn *conn)
     conn->timer_at = at;
 }
 
+/* Sends a small answer of a request that has ended, at once if nothing is before it and nothing that could go
+ * with it comes behind. What the socket does not take waits in the output. */
+static void send_ready(struct http_conn *conn, const struct http_request *req)
+{
+    bool sole = !conn->tls && !conn->writing && unsent(conn) == 0 && TAILQ_EMPTY(&conn->requests) &&
+                conn->input.len == 0;
+    ssize_t sent = 0;
+    if (sole && req->ready_size > 0) {
+        sent = send(bufferevent_getfd(conn->bev), req->ready, req->ready_size, MSG_NOSIGNAL);
+    }
+    size_t done = sent > 0 ? (size_t)sent : 0;
+    if (done < req->ready_size) {
+        evbuffer_add(bufferevent_get_output(conn->bev), req->ready + done, req->ready_size - done);
+    }
+}
+
 /* Moves finished answers out in order; stops at the first that is not finished. */
 static void flush(struct http_conn *conn)
 {
@@ -107,7 +121,9 @@ static void flush(struct http_conn *conn)
         }
         http_reader_abandon(conn, req);
         http_request_detach(req);
-        http_request_retire(req);
+        http_request_report(req);
+        send_ready(conn, req);
+        http_request_free(req);
         conn->idle_since = clock_mono_ms();
     }
 }
@@ -167,7 +183,7 @@ static bool push_out(struct http_conn *conn)
 static bool goes_on(const struct http_conn *conn)
 {
     const struct http_request *first = TAILQ_FIRST(&conn->requests);
-    return (first != NULL && first->over_high) || evbuffer_get_length(bufferevent_get_input(conn->bev)) > 0;
+    return (first != NULL && first->over_high) || conn->input.len > 0;
 }
 
 /* One turn: everything that can be done now is done. May free the connection. */
@@ -175,6 +191,7 @@ static void turn(struct http_conn *conn)
 {
     CHECK(!conn->turning);
     conn->turning = true;
+    http_input_open(conn);
     do {
         flush(conn);
     } while (!conn->abort && http_reader_run(conn));
@@ -182,6 +199,7 @@ static void turn(struct http_conn *conn)
     if (push_out(conn) && goes_on(conn)) {
         http_conn_kick(conn);
     }
+    http_input_close(conn);
     settle(conn);
 }
 
@@ -214,7 +232,7 @@ static void on_kick(evutil_socket_t fd, short what, void *arg)
     turn(conn);
 }
 
-/* Bytes came. */
+/* Bytes came, with TLS. */
 static void on_read(struct bufferevent *bev, void *arg)
 {
     (void)bev;
@@ -241,8 +259,19 @@ static bool streams(const struct http_conn *conn)
     return false;
 }
 
-/* The client ended its side, or the connection broke. A client that only shut its side still gets its
- * answers, but a stream ends: its writer must learn at once that nobody may be listening. */
+/* The client ended its side, or (not properly) the connection broke. A client that only shut its side still
+ * gets its answers, but a stream ends: its writer must learn at once that nobody may be listening. */
+static void ended(struct http_conn *conn, bool properly)
+{
+    conn->eof = true;
+    if (!properly || streams(conn)) {
+        http_conn_close(conn);
+    } else {
+        turn(conn);
+    }
+}
+
+/* What a bufferevent tells besides bytes: with TLS all of it, of a plain connection that writing failed. */
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
     (void)bev;
@@ -253,12 +282,29 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
     if (conn->tls) {
         http_tls_forget_errors();
     }
-    conn->eof = true;
-    if ((what & BEV_EVENT_EOF) == 0 || streams(conn)) {
-        http_conn_close(conn);
-        return;
+    ended(conn, (what & BEV_EVENT_EOF) != 0);
+}
+
+/* Bytes came, or the end. */
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct http_conn *conn = conn_of(arg);
+    switch (http_input_read(conn)) {
+    case HTTP_READ_BYTES:
+        turn(conn);
+        break;
+    case HTTP_READ_NOTHING:
+        break;
+    case HTTP_READ_END:
+        http_input_stop(conn);
+        ended(conn, true);
+        break;
+    case HTTP_READ_BROKEN:
+        ended(conn, false);
+        break;
     }
-    turn(conn);
 }
 
 /* Follows the output to know since when the client takes nothing. */
@@ -275,12 +321,6 @@ static void on_output(struct evbuffer *out, const struct evbuffer_cb_info *info,
         conn->stall_since = clock_mono_ms();
         conn->stall_bytes = 0;
     }
-}
-
-/* The most input that is held unread. */
-static size_t input_max(const struct http_config *config)
-{
-    return config->head_max + config->uri_max + INPUT_SLACK;
 }
 
 /* Begins a connection on its thread; the socket is ours from here on. */
@@ -313,10 +353,12 @@ void http_conn_new(const struct http_guest *guest)
     TAILQ_INSERT_TAIL(&thread->conns, conn, in_thread);
     evbuffer_add_cb(bufferevent_get_output(bev), on_output, conn);
     bufferevent_setcb(bev, on_read, on_written, on_event, conn);
-    bufferevent_setwatermark(bev, EV_READ, 0, input_max(&thread->server->config));
     bufferevent_setwatermark(bev, EV_WRITE, HTTP_STREAM_LOW, 0);
-    bufferevent_enable(bev, EV_READ);
-    if (!tls) {
+    if (tls) {
+        bufferevent_setwatermark(bev, EV_READ, 0, http_input_max(&thread->server->config));
+        bufferevent_enable(bev, EV_READ);
+    } else {
+        http_input_start(conn, on_readable);
         bufferevent_disable(bev, EV_WRITE); /* push_out turns it on when it is needed */
     }
     rearm(conn);
@@ -368,6 +410,7 @@ void http_conn_close(struct http_conn *conn)
     loop_cancel(conn->timer);
     event_free(conn->kick);
     evbuffer_remove_cb(bufferevent_get_output(conn->bev), on_output, conn);
+    http_input_fini(conn);
     bufferevent_free(conn->bev);
     http_reader_free(conn->reader);
     conn->magic = 0;

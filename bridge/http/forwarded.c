@@ -172,7 +172,7 @@ void http_forwarded_read(struct http_request *req)
         return;
     }
     for (unsigned i = 0; i < req->field_count; i++) {
-        if (strcasecmp(req->fields[i].name, name) == 0) {
+        if (http_field_is(&req->fields[i], name)) {
             read_line(&walk, req->fields[i].value, server->config.proxy_writes_forwarded);
         }
     }

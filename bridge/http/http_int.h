@@ -5,8 +5,9 @@
  * handed to a handler when the client goes away (conn becomes NULL, the handler's answer then frees it).
  *
  * The one rule that makes answering safe anywhere: functions called by handlers only append to a buffer,
- * set a mark and kick the connection. Everything that may free a request or a connection happens in
- * http_conn_turn, which runs from the event loop and never from inside a handler's call. */
+ * set a mark and kick the connection. Everything that may free a request
+ * or a connection happens in http_conn_turn, which runs from the event loop and never from inside a handler's
+ * call. */
 #ifndef CHASQUI_HTTP_INT_H
 #define CHASQUI_HTTP_INT_H
 
@@ -15,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <strings.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 
@@ -25,6 +27,8 @@
 #include "bridge/http/addresses.h"
 #include "bridge/http/frame.h"
 #include "bridge/http/http.h"
+#include "bridge/http/input.h"
+#include "bridge/http/listener.h"
 #include "queue/base/arena.h"
 #include "queue/base/buf.h"
 #include "queue/base/error.h"
@@ -38,7 +42,10 @@
 #define HTTP_DISCARD_MAX   (8u * 1024u * 1024u)   /* bytes thrown away after the last request */
 #define HTTP_BACKOFF_MS    250                    /* accept pause when descriptors run out */
 #define HTTP_PROGRESS_MIN  4096                   /* bytes a slow reader must take to renew its deadline */
-#define HTTP_PEER_SIZE     64
+#define HTTP_SPARES        64                     /* arenas that a thread keeps ready */
+#define HTTP_LENT_MAX      8192                   /* a body up to this size lies in its request's arena */
+#define HTTP_ROOM          65536                  /* one read of a plain connection */
+#define HTTP_AT_ONCE       4096                   /* an answer's body that is kept together with its head */
 #define HTTP_CONN_MAGIC    0x48436f6eu
 #define HTTP_REQUEST_MAGIC 0x48526571u
 
@@ -49,6 +56,12 @@ struct http_field {
     const char *name;
     const char *value;
 };
+
+/* True if the field has that name; nearly all that do not differ in the first letter. */
+static inline bool http_field_is(const struct http_field *field, const char *name)
+{
+    return ((field->name[0] ^ name[0]) & ~0x20) == 0 && strcasecmp(field->name, name) == 0;
+}
 
 struct http_param {
     const char *name;
@@ -94,12 +107,15 @@ struct http_request {
     enum http_phase phase;
     size_t body_max;
     struct buf body;
+    bool body_lent;             /* its bytes are the arena's */
     struct http_upload *upload; /* where the body goes instead; NULL: into body */
 
     /* the answer */
     enum http_answer answer;
     int status;
-    size_t sent;          /* body bytes of the answer */
+    size_t sent; /* body bytes of the answer */
+    char *ready; /* a small answer, whole; the arena's */
+    size_t ready_size;
     struct buf extra;     /* fields of http_reply_header, ready to send */
     struct evbuffer *out; /* what waits for earlier answers; NULL until needed */
     bool bodyless;        /* HEAD, 204, 304 */
@@ -121,6 +137,7 @@ struct http_conn {
     TAILQ_ENTRY(http_conn) in_thread;
     struct bufferevent *bev;
     struct event *kick;
+    struct http_input input;
     struct http_reader *reader;
     struct http_requests requests;
     unsigned under_way; /* length of requests */
@@ -154,40 +171,17 @@ struct http_thread {
     struct http_server *server;
     struct loop *loop;
     struct http_conns conns;
-    struct http_requests requests; /* every living one, orphans too */
-    struct buf scratch;            /* for rendering heads */
-    struct http_packer *packer;    /* NULL until the first answer worth it */
-    struct arena *spare; /* of the request that ended last, for the next; NULL: none */
+    struct http_requests requests;     /* every living one, orphans too */
+    struct buf scratch;                /* for rendering heads */
+    struct http_packer *packer;        /* NULL until the first answer worth it */
+    struct arena *spares[HTTP_SPARES]; /* of requests that ended, for those that come */
+    unsigned spare_count;
+    char room[HTTP_ROOM]; /* where a read goes; see input.c */
     int64_t date_second;
     char date[40];
     bool draining;
     unsigned cut;
 };
-
-/* A connection on its way from the accepting thread to its own. */
-struct http_guest {
-    struct http_thread *thread;
-    int fd;
-    char peer[HTTP_PEER_SIZE];
-    struct http_address address;
-    bool counted;
-    bool from_unix;
-};
-
-struct http_listener {
-    struct http_server *server;
-    int fd;
-    bool is_unix;
-    char path[108]; /* of a Unix socket */
-    uint64_t inode;
-    struct event *event;
-    TAILQ_ENTRY(http_listener) link;
-};
-
-TAILQ_HEAD(http_listeners, http_listener);
-
-/* Why accepting rests; it goes on when no bit is left. */
-enum { HTTP_PAUSE_FULL = 1, HTTP_PAUSE_BACKOFF = 2 };
 
 struct ssl_ctx_st;
 
@@ -260,7 +254,10 @@ void http_reader_continue(struct http_conn *conn);
 struct http_request *http_request_new(struct http_conn *conn);
 void http_request_free(struct http_request *req);
 struct http_request *http_request_of(void *ptr);
+/* The body will have this size. */
+void http_request_expect(struct http_request *req, size_t size);
 void http_request_detach(struct http_request *req);
+void http_request_report(struct http_request *req);
 void http_request_retire(struct http_request *req);
 
 /* ---- upload.c ---- */
@@ -272,6 +269,7 @@ enum err http_upload_prepare(const char *dir);
 /* ---- reply.c, refuse.c, stream.c ---- */
 struct evbuffer *http_reply_out(struct http_request *req);
 void http_reply_head(struct http_request *req, int status, const char *content_type, int64_t length);
+void http_reply_head_add(struct http_request *req);
 void http_reply_done(struct http_request *req);
 void http_refuse(struct http_conn *conn, struct http_request *req, struct http_fault fault);
 /* Bytes of this answer that the client has not taken. */
@@ -290,28 +288,5 @@ void http_conn_close(struct http_conn *conn);
 void http_conn_kick(struct http_conn *conn);
 void http_conn_drain(struct http_conn *conn);
 unsigned http_conn_cut(struct http_conn *conn);
-
-/* ---- tls.c ---- */
-bool http_tls_on(struct http_server *server);
-struct bufferevent *http_tls_accept(struct http_server *server, struct event_base *base, int fd);
-void http_tls_goodbye(struct bufferevent *bev);
-void http_tls_forget_errors(void);
-void http_tls_free(struct http_server *server);
-
-/* ---- listener.c ---- */
-enum err http_listener_open(struct http_server *server, const char *address);
-/* On thread 0, or when no thread runs. */
-void http_listeners_close(struct http_server *server);
-/* Thread 0 only. */
-void http_listeners_start(struct http_server *server);
-void http_listeners_pause(struct http_server *server, unsigned why);
-void http_listeners_resume(struct http_server *server, unsigned why);
-
-/* ---- server.c ---- */
-void http_server_adopt(struct http_server *server, const struct http_guest *guest);
-void http_server_unlive(struct http_server *server);
-void http_server_closed(struct http_server *server);
-/* A connection that came to nothing is forgotten. */
-void http_server_turn_away(const struct http_guest *guest);
 
 #endif

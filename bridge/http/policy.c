@@ -75,7 +75,7 @@ static void look(const struct http_request *req, struct seen *seen)
 {
     for (unsigned i = 0; i < req->field_count; i++) {
         for (unsigned k = 0; k < SEEN_COUNT; k++) {
-            if (strcasecmp(req->fields[i].name, SEEN_NAMES[k]) != 0) {
+            if (!http_field_is(&req->fields[i], SEEN_NAMES[k])) {
                 continue;
             }
             if (seen[k].count++ == 0) {

@@ -173,15 +173,19 @@ static void begin(struct http_conn *conn, struct http_request *req)
         return;
     }
     req->body.max = req->body_max;
+    if (req->framing == HTTP_LENGTH) {
+        http_request_expect(req, (size_t)req->length);
+    }
     reader->req = req;
-    bool waits = req->expects_continue && evbuffer_get_length(bufferevent_get_input(conn->bev)) == 0;
+    bool waits = req->expects_continue && conn->input.len == 0;
     reader->since = waits ? 0 : clock_mono_ms();
     req->expects_continue = waits;
 }
 
 /* Takes a complete head out of the input. */
-static void take_head(struct http_conn *conn, struct evbuffer *in, const char *data)
+static void take_head(struct http_conn *conn)
 {
+    const char *data = conn->input.data;
     struct http_reader *reader = conn->reader;
     struct http_guard guard = reader->guard;
     struct http_request *req = http_request_new(conn);
@@ -192,7 +196,7 @@ static void take_head(struct http_conn *conn, struct evbuffer *in, const char *d
         http_refuse(conn, req, fault);
         return;
     }
-    evbuffer_drain(in, guard.size);
+    http_input_take(conn, guard.size);
     begin(conn, req);
 }
 
@@ -200,8 +204,7 @@ static void take_head(struct http_conn *conn, struct evbuffer *in, const char *d
 static bool read_head(struct http_conn *conn)
 {
     struct http_reader *reader = conn->reader;
-    struct evbuffer *in = bufferevent_get_input(conn->bev);
-    size_t len = evbuffer_get_length(in);
+    size_t len = conn->input.len;
     struct http_fault fault = {0, NULL};
     if (len == 0) {
         return false;
@@ -209,9 +212,8 @@ static bool read_head(struct http_conn *conn)
     if (reader->since == 0) {
         reader->since = clock_mono_ms();
     }
-    const char *data = (const char *)evbuffer_pullup(in, -1);
     enum http_verdict verdict =
-        http_guard_head(&reader->guard, &conn->thread->server->config, data, len, &fault);
+        http_guard_head(&reader->guard, &conn->thread->server->config, conn->input.data, len, &fault);
     if (verdict == HTTP_MORE) {
         bool stray = reader->guard.lines == 0 && reader->guard.line == len;
         if (!conn->eof || stray) {
@@ -223,7 +225,7 @@ static bool read_head(struct http_conn *conn)
     if (verdict == HTTP_REFUSED) {
         http_refuse(conn, NULL, fault);
     } else {
-        take_head(conn, in, data);
+        take_head(conn);
     }
     return true;
 }
@@ -273,20 +275,16 @@ static enum http_verdict take_piece(struct http_conn *conn, const char *data, si
 static bool read_body(struct http_conn *conn)
 {
     struct http_reader *reader = conn->reader;
-    struct evbuffer *in = bufferevent_get_input(conn->bev);
     struct http_fault fault = {0, NULL};
-    while (evbuffer_get_length(in) > 0) {
-        size_t first = evbuffer_get_contiguous_space(in);
-        size_t len = first > 0 ? first : evbuffer_get_length(in);
+    while (conn->input.len > 0) {
         size_t taken = 0;
-        const char *data = (const char *)evbuffer_pullup(in, (ev_ssize_t)len);
         http_reader_continue(conn);
-        enum http_verdict verdict = take_piece(conn, data, len, &taken, &fault);
+        enum http_verdict verdict = take_piece(conn, conn->input.data, conn->input.len, &taken, &fault);
         if (verdict == HTTP_REFUSED) {
             http_refuse(conn, reader->req, fault);
             return true;
         }
-        evbuffer_drain(in, taken);
+        http_input_take(conn, taken);
         if (verdict == HTTP_DONE) {
             hand_over(conn, reader->req);
             return true;
@@ -303,9 +301,8 @@ static bool read_body(struct http_conn *conn)
 /* Throws away what comes after the last request, so that the client's end can still be seen. */
 static void discard(struct http_conn *conn)
 {
-    struct evbuffer *in = bufferevent_get_input(conn->bev);
-    conn->discarded += evbuffer_get_length(in);
-    evbuffer_drain(in, evbuffer_get_length(in));
+    conn->discarded += conn->input.len;
+    http_input_take(conn, conn->input.len);
     if (conn->discarded > HTTP_DISCARD_MAX) {
         conn->abort = true;
     }

@@ -1,6 +1,7 @@
 /* reply.c: renders and sends answers.
  *
- * An answer to the connection's oldest request goes straight to the output; any other waits in a buffer of
+ * A small answer is kept whole in its request's arena and leaves when the request ends. Of the others, that
+ * to the connection's oldest request goes straight to the output; any other waits in a buffer of
  * its own until it is the oldest. Nothing is freed here while the client is there: see http_int.h. */
 #include "bridge/http/http_int.h"
 
@@ -152,7 +153,8 @@ static const char *digits_of(int64_t value, char room[24])
     return at;
 }
 
-/* Writes the head of an answer; length is -1 if the body's size is not known yet. */
+/* Composes the head of an answer in the thread's scratch; length is -1 if the body's size is not known yet.
+ */
 void http_reply_head(struct http_request *req, int status, const char *content_type, int64_t length)
 {
     CHECK(status >= 200 && status <= 599 && buf_ok(&req->extra));
@@ -183,8 +185,25 @@ void http_reply_head(struct http_request *req, int status, const char *content_t
     buf_add(head, buf_str(&req->extra), req->extra.len);
     buf_adds(head, "\r\n");
     CHECK(buf_ok(head));
+}
+
+/* The head goes where the bytes of this answer go. */
+void http_reply_head_add(struct http_request *req)
+{
     if (req->conn != NULL) {
-        evbuffer_add(http_reply_out(req), head->data, head->len);
+        evbuffer_add(http_reply_out(req), req->thread->scratch.data, req->thread->scratch.len);
+    }
+}
+
+/* Keeps a small answer whole, its head out of the thread's scratch, until its turn to leave comes. */
+static void make_ready(struct http_request *req, const void *body, size_t size)
+{
+    const struct buf *head = &req->thread->scratch;
+    req->ready_size = head->len + size;
+    req->ready = arena_alloc(req->arena, req->ready_size);
+    memcpy(req->ready, head->data, head->len);
+    if (size > 0) {
+        memcpy(req->ready + head->len, body, size);
     }
 }
 
@@ -237,9 +256,15 @@ void http_reply(struct http_request *req, int status, const char *content_type, 
     req->bodyless = req->is_head || status == 204 || status == 304;
     req->answer = HTTP_ANSWERED;
     http_reply_head(req, status, content_type, (int64_t)size);
-    if (!req->bodyless && size > 0 && req->conn != NULL) {
-        req->sent = size;
-        evbuffer_add(http_reply_out(req), packed != NULL ? packed : body, size);
+    size_t due = req->bodyless || req->conn == NULL ? 0 : size;
+    req->sent = due;
+    if (due <= HTTP_AT_ONCE) {
+        make_ready(req, packed != NULL ? packed : body, due);
+    } else {
+        http_reply_head_add(req);
+        if (due > 0) {
+            evbuffer_add(http_reply_out(req), packed != NULL ? packed : body, due);
+        }
     }
     free(packed);
     http_reply_done(req);

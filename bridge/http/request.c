@@ -12,14 +12,14 @@
 /* Begins a request at the end of the connection's list. */
 struct http_request *http_request_new(struct http_conn *conn)
 {
-    struct arena *spare = conn->thread->spare;
-    struct arena *arena = spare != NULL ? spare : arena_new(ARENA_MAX);
-    conn->thread->spare = NULL;
+    struct http_thread *thread = conn->thread;
+    struct arena *arena =
+        thread->spare_count > 0 ? thread->spares[--thread->spare_count] : arena_new(ARENA_MAX);
     struct http_request *req = arena_alloc(arena, sizeof *req);
     req->magic = HTTP_REQUEST_MAGIC;
     req->arena = arena;
     req->conn = conn;
-    req->thread = conn->thread;
+    req->thread = thread;
     req->id = id_new("req");
     req->born_us = clock_mono_us();
     req->method = req->target = req->path = req->query = "";
@@ -28,7 +28,7 @@ struct http_request *http_request_new(struct http_conn *conn)
     buf_init(&req->body, HTTP_BODY_MAX);
     buf_init(&req->extra, EXTRA_MAX);
     TAILQ_INSERT_TAIL(&conn->requests, req, in_conn);
-    TAILQ_INSERT_TAIL(&conn->thread->requests, req, in_thread);
+    TAILQ_INSERT_TAIL(&thread->requests, req, in_thread);
     conn->under_way++;
     conn->fresh = false;
     return req;
@@ -42,18 +42,31 @@ void http_request_free(struct http_request *req)
     loop_cancel(req->gone_timer);
     TAILQ_REMOVE(&req->thread->requests, req, in_thread);
     http_upload_free(req->upload);
-    buf_fini(&req->body);
+    if (!req->body_lent) {
+        buf_fini(&req->body);
+    }
     buf_fini(&req->extra);
     if (req->out != NULL) {
         evbuffer_free(req->out);
     }
     struct http_thread *thread = req->thread;
     struct arena *arena = req->arena; /* holds the request */
-    if (thread->spare == NULL) {
+    if (thread->spare_count < HTTP_SPARES) {
         arena_reset(arena);
-        thread->spare = arena;
+        thread->spares[thread->spare_count++] = arena;
     } else {
         arena_free(arena);
+    }
+}
+
+/* Makes room for a body of known size before its first byte comes. */
+void http_request_expect(struct http_request *req, size_t size)
+{
+    if (size <= HTTP_LENT_MAX && req->upload == NULL) {
+        req->body.data = arena_alloc(req->arena, size + 1);
+        req->body.room = size + 1;
+        req->body.max = size; /* so that it never grows out of the arena */
+        req->body_lent = true;
     }
 }
 
@@ -66,14 +79,22 @@ void http_request_detach(struct http_request *req)
     req->conn = NULL;
 }
 
-/* Reports an answered request and ends it. */
-void http_request_retire(struct http_request *req)
+/* Tells of an answered request. What it leaves outside is cleared away before its answer leaves. */
+void http_request_report(struct http_request *req)
 {
     const struct http_config *config = &req->thread->server->config;
     CHECK(req->answer == HTTP_ANSWERED);
     if (config->on_answered != NULL) {
         config->on_answered(req, req->status, req->sent, clock_mono_us() - req->born_us, config->arg);
     }
+    http_upload_free(req->upload);
+    req->upload = NULL;
+}
+
+/* Reports an answered request and ends it. */
+void http_request_retire(struct http_request *req)
+{
+    http_request_report(req);
     http_request_free(req);
 }
 
@@ -103,7 +124,7 @@ const char *http_query(const struct http_request *req)
 const char *http_header(const struct http_request *req, const char *name)
 {
     for (unsigned i = 0; i < req->field_count; i++) {
-        if (strcasecmp(req->fields[i].name, name) == 0) {
+        if (http_field_is(&req->fields[i], name)) {
             return req->fields[i].value;
         }
     }

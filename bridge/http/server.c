@@ -276,7 +276,9 @@ static void thread_fini(struct http_thread *thread)
     while (!TAILQ_EMPTY(&thread->requests)) {
         http_request_free(TAILQ_FIRST(&thread->requests));
     }
-    arena_free(thread->spare);
+    while (thread->spare_count > 0) {
+        arena_free(thread->spares[--thread->spare_count]);
+    }
     buf_fini(&thread->scratch);
     http_packer_free(thread->packer);
     loop_free(thread->loop);

@@ -69,6 +69,7 @@ void http_stream_begin(struct http_request *req, int status, const char *content
     req->bodyless = req->is_head || status == 204 || status == 304;
     req->chunked = req->minor == 1 && !req->bodyless && !req->sized;
     http_reply_head(req, status, content_type, req->sized ? req->stream_length : -1);
+    http_reply_head_add(req);
     if (req->conn == NULL) {
         req->gone_timer = loop_after(req->thread->loop, 0, gone_later, req);
     } else {

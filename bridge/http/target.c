@@ -128,10 +128,28 @@ static bool text_valid(const char *path, size_t len)
     return utf8_valid(path, len);
 }
 
+/* True if the path holds nothing but letters, digits, '/', '-', '_' and '.': then it says what it says. */
+static bool is_plain(const char *raw, size_t len)
+{
+    static const uint64_t plain[4] = {0x03ffe00000000000U, 0x07fffffe87fffffeU}; /* a bit for each byte */
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)raw[i];
+        if ((plain[c / 64] >> c % 64 & 1) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Decodes the raw path into the request. */
 static bool decode_path(struct http_request *req, const char *raw, size_t len, struct http_fault *fault)
 {
     struct buf path;
+    if (is_plain(raw, len)) {
+        req->path = arena_strndup(req->arena, raw, len);
+        return segments_valid(req->path) ||
+               refuse(fault, "the path has a bad escape, a dot segment or an empty segment");
+    }
     buf_init(&path, len + 1);
     bool fine = !ambiguous(raw, len) && percent_decode(&path, raw, len, false) && buf_ok(&path) &&
                 text_valid(buf_str(&path), path.len) && segments_valid(buf_str(&path));

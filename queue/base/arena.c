@@ -12,6 +12,7 @@
 #define ARENA_MAGIC   0x4152454eU
 #define BLOCK_FIRST   4096
 #define BLOCK_LARGEST (64 * 1024)
+#define BLOCK_KEPT    (16 * 1024) /* the largest first block that outlives a reset */
 
 #if defined(__has_feature)
 #define SANITIZED __has_feature(address_sanitizer)
@@ -81,20 +82,30 @@ void arena_free(struct arena *a)
     free(a);
 }
 
-/* Under AddressSanitizer no block stays, so that it still sees who uses what was taken back. */
+/* The first block of an arena that had to hand out so much: large enough for as much again. */
+static size_t block_for(size_t used)
+{
+    size_t size = BLOCK_FIRST;
+
+    while (size < used && size < BLOCK_KEPT) {
+        size *= 2;
+    }
+    return used <= BLOCK_KEPT ? size : BLOCK_FIRST;
+}
+
+/* A single block stays as it is; of several none does, and the next first one will be large enough for what
+ * they held. Under AddressSanitizer no block stays, so that it still sees who uses what was taken back. */
 void arena_reset(struct arena *a)
 {
-    bool stays = !SANITIZED && a->blocks != NULL;
+    const struct block *only = a->blocks != NULL && a->blocks->next == NULL ? a->blocks : NULL;
+    bool stays = !SANITIZED && only != NULL && only->size <= BLOCK_KEPT;
 
     take_back(a, stays);
-    stays = stays && a->blocks->size == BLOCK_FIRST;
+    a->block_size = stays ? a->blocks->size * 2 : block_for(a->used);
     if (stays) {
         a->blocks->used = 0;
-    } else {
-        take_back(a, false);
     }
     a->used = 0;
-    a->block_size = stays ? BLOCK_FIRST * 2 : BLOCK_FIRST;
 }
 
 /* Size rounded up so that the next allocation is aligned for any type; 0 if it cannot be. */

@@ -15,7 +15,8 @@ struct arena;
 /* max: the most bytes that arena_try may hand out in all. */
 struct arena *arena_new(size_t max);
 void arena_free(struct arena *a);
-/* As freed and made anew, but for its first block, which stays for what comes. */
+/* As freed and made anew, but for a first block, which stays for what comes or will be as large as was
+ * needed. */
 void arena_reset(struct arena *a);
 
 /* Zeroed, aligned for any type. */
