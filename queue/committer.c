@@ -7,8 +7,7 @@
  *   - No answer of success before the commit returned. After a failed sync no commit is tried again in this
  * process: the kernel may have dropped the dirty pages, so a later success would prove nothing. Every later
  * set gets ERR_IO.
- *   - A full map is grown and the batch replayed. A full disk fails the batch with ERR_FULL; the next one
- * just tries.
+ *   - A full disk fails the batch with ERR_FULL; the next one just tries.
  *   - An error that one set brings on (a damaged record) must not take its neighbours with it: the batch is
  * then run again one by one.
  *   - Leases are guards that live in the schedule, not in the engine. The end of a lease is marked as soon as
@@ -28,7 +27,6 @@
 
 #define BATCH_SETS  256
 #define BATCH_BYTES CHANGES_BYTES_MAX
-#define GROW_TRIES  40
 #define NEWS_SCALE  16
 
 struct submission {
@@ -285,20 +283,6 @@ static void batch_fail(struct committer *c, size_t from, size_t to, enum err rc)
     }
 }
 
-/* Grows a full map and tries again, until it is through or the disk is full. */
-static enum err batch_try_grow(struct committer *c, size_t from, size_t to)
-{
-    enum err rc = batch_try(c, from, to);
-
-    for (int i = 0; i < GROW_TRIES && rc == ERR_FULL; i++) {
-        if (c->store->engine->grow(c->store->self) != ERR_OK) {
-            break;
-        }
-        rc = batch_try(c, from, to);
-    }
-    return rc;
-}
-
 static void batch_run(struct committer *c, size_t from, size_t to)
 {
     if (!atomic_load(&c->writable)) {
@@ -307,7 +291,7 @@ static void batch_run(struct committer *c, size_t from, size_t to)
         }
         return;
     }
-    enum err rc = batch_try_grow(c, from, to);
+    enum err rc = batch_try(c, from, to);
     if (rc == ERR_OK) {
         atomic_fetch_add(&c->changes, to - from);
         schedule_apply(c);

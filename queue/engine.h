@@ -53,7 +53,6 @@ struct store_engine {
     enum err (*apply)(void *self, struct changes *cs, struct effects *fx, uint64_t *rev);
     enum err (*commit)(void *self);
     void (*abort)(void *self);
-    enum err (*grow)(void *self); /* after ERR_FULL, when nothing is open */
 
     enum err (*read_begin)(void *self, void **txn);
     void (*read_end)(void *txn);

@@ -76,6 +76,7 @@ static enum err numbers_get(struct lmdb *db)
     if (rc == ERR_OK) {
         rc = lmdb_meta_get(txn, "feed_dropped", &db->committed.feed_dropped);
     }
+    db->committed.feed_count = kv_count(txn, TABLE_FEED);
     kv_abort(txn);
     return rc;
 }
@@ -118,7 +119,7 @@ static void db_close(void *self)
 
 static enum err db_open(const char *place, uint64_t map_size, void **self)
 {
-    struct kv_options options = {.map_size = map_size};
+    struct kv_options options = {.map_size = map_size, .journal = true};
     struct lmdb *db = xcalloc(1, sizeof *db);
     enum err rc = kv_open(place, &options, tables, TABLE_LAST, &db->kv);
 
@@ -187,13 +188,6 @@ static enum err db_commit(void *self)
         db->committed = db->now;
     }
     return rc;
-}
-
-static enum err db_grow(void *self)
-{
-    struct lmdb *db = self;
-
-    return kv_grow(db->kv);
 }
 
 static enum err db_read_begin(void *self, void **txn)
@@ -267,7 +261,6 @@ const struct store_engine engine_lmdb = {
     .apply = lmdb_apply,
     .commit = db_commit,
     .abort = db_abort,
-    .grow = db_grow,
     .read_begin = db_read_begin,
     .read_end = db_read_end,
     .get = lmdb_get,

@@ -20,9 +20,10 @@ enum lmdb_table {
 #define FEED_KEEP  100000 /* entries of the change feed */
 #define SWEEP_STEP 128    /* entries that one commit drops at most beyond what it added */
 
-/* Numbers that the store hands out; the transaction's are written by its commit. */
+/* Numbers that the store hands out; the transaction's are written by its commit. feed_count, of the feed's
+ * entries, is counted at opening and not stored. */
 struct lmdb_numbers {
-    uint64_t rev, seq, feed_dropped;
+    uint64_t rev, seq, feed_dropped, feed_count;
 };
 
 /* What the open transaction adds to one stored count. */
@@ -41,6 +42,8 @@ struct lmdb {
     struct kv_txn *txn;
     struct lmdb_numbers now;
     size_t fed, marked; /* feed entries and marks that this transaction added */
+    struct key swept;   /* the oldest mark that the last sweep left, in swept_bucket's time */
+    unsigned swept_bucket;
     struct buf scratch, old;
     struct tally tallies[TALLIES];
     size_t tally_count;

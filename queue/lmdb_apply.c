@@ -162,6 +162,7 @@ static enum err feed_add(struct lmdb *db, const struct op *op, struct effects *f
     key_u32(&key, (uint32_t)db->fed++);
     key_record(&value, (enum kind)op->code, op->part, op->name);
     fx->feed = true;
+    db->now.feed_count++;
     return kv_append(db->txn, TABLE_FEED, key_kv(&key), key_kv(&value));
 }
 
@@ -412,20 +413,22 @@ static enum err apply_push(struct lmdb *db, const struct op *op, struct effects 
     return kv_put(db->txn, TABLE_JOB, key_kv(&key), KV_BYTES(op->value, op->size));
 }
 
-/* The lane's first job, into the effect; seq 0 if the lane is empty. */
+/* The lane's first job behind the one that was taken, which is its first, into the effect; seq 0 if there is
+ * none. Not from the lane's beginning on: what was taken before may still be passed over one by one there. */
 static enum err lane_head(struct lmdb *db, const struct op *op, struct effect *effect)
 {
     struct kv_cursor *cursor;
     struct kv_bytes k, v;
     struct job_head head;
-    struct key lane;
+    struct key lane, taken;
     enum err rc = kv_cursor_open(db->txn, TABLE_JOB, &cursor);
 
     if (rc != ERR_OK) {
         return rc;
     }
+    job_key(&taken, op, op->seq);
     key_job_lane(&lane, op->code, op->part, op->name);
-    rc = kv_cursor_seek(cursor, key_kv(&lane), &k, &v);
+    rc = kv_cursor_seek(cursor, key_kv(&taken), &k, &v);
     if (rc == ERR_OK && k.size == lane.size + 8 && memcmp(k.data, lane.data, lane.size) == 0) {
         effect->seq = get_u64((const uint8_t *)k.data + lane.size);
         rc = job_head_get(v, &head) ? ERR_OK : ERR_CORRUPT;
@@ -514,14 +517,26 @@ enum err lmdb_apply(void *self, struct changes *cs, struct effects *fx, uint64_t
 
 /* ---- dropping what is old, a little with each commit ---- */
 
+/* Where the sweep of marks goes on: in one bucket's time nothing is added in front of what was left. */
+static void seen_start(struct lmdb *db, unsigned now)
+{
+    if (db->swept_bucket != now || db->swept.size == 0) {
+        key_begin(&db->swept);
+        db->swept_bucket = now;
+    }
+}
+
 /* Deletes marks of buckets that no longer count, from the oldest on. */
 static enum err sweep_seen(struct lmdb *db, struct kv_cursor *cursor)
 {
     unsigned now = bucket_now();
     struct kv_bytes k, v;
-    enum err rc = kv_cursor_first(cursor, &k, &v);
 
+    seen_start(db, now);
+    enum err rc = kv_cursor_seek(cursor, key_kv(&db->swept), &k, &v);
     for (size_t step = SWEEP_STEP + db->marked; step > 0 && rc == ERR_OK; step--) {
+        key_begin(&db->swept);
+        key_bytes(&db->swept, k.data, k.size);
         if (k.size < 2 || get_u16(k.data) + SEEN_BUCKETS >= now) {
             return ERR_OK;
         }
@@ -537,12 +552,17 @@ static enum err sweep_seen(struct lmdb *db, struct kv_cursor *cursor)
  * read up to it has a gap. */
 static enum err sweep_feed(struct lmdb *db, struct kv_cursor *cursor)
 {
-    uint64_t count = kv_count(db->txn, TABLE_FEED);
     size_t step = SWEEP_STEP + db->fed;
     struct kv_bytes k, v;
-    enum err rc = kv_cursor_first(cursor, &k, &v);
+    struct key first;
 
-    for (; step > 0 && count > FEED_KEEP && rc == ERR_OK; step--, count--) {
+    if (db->now.feed_count <= FEED_KEEP) {
+        return ERR_OK;
+    }
+    key_begin(&first);
+    key_u64(&first, db->now.feed_dropped);
+    enum err rc = kv_cursor_seek(cursor, key_kv(&first), &k, &v);
+    for (; step > 0 && db->now.feed_count > FEED_KEEP && rc == ERR_OK; step--, db->now.feed_count--) {
         if (k.size != 12) {
             return ERR_CORRUPT;
         }

@@ -1,195 +1,69 @@
-/* kv.c: the only file that knows LMDB.
+/* kv.c: transactions of a kv; what they read comes from the tree and, with a journal, from what is recent.
  *
- * Invariants kept here:
- *  - every LMDB transaction, and every other call that looks at the map, happens inside the gate
- *    (kv_gate.h); the map is moved only by a thread that is alone there;
- *  - one process at a time has the directory for writing, and a process opens it once (kv_dir.h);
- *  - a write transaction that met an error stays failed: each later call in it and its commit give that
- * error;
- *  - a disk that fails ends writing, not reading. LMDB gives an environment up when the write of its head
- * failed and refuses even reads. What was committed is whole, so the next reader opens it again, for reading
- * only, while nobody is inside the gate.
- *
- * A full disk reaches us as ENOSPC, or as EIO when the kernel wrote less than asked, so after EIO the file
- * system is asked how much room it has. ERR_FULL has two causes, map and disk; full_by_disk remembers which
- * it was last, so that kv_grow does not enlarge a map that was not the trouble. */
-#include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdatomic.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <lmdb.h>
-
+ * Without a journal a commit is a commit of the tree (LMDB). It writes every page that it touched, wherever
+ * that lies in the file: for a message some thirty pages, a millisecond. With a journal a commit is one write
+ * and one sync at one place (kv_journal.h) and its entries stay in memory (kv_recent.h), until the flusher
+ * brings thousands of commits into the tree at once (kv_flush.c), each page written once for all of them.
+ * Invariants:
+ *   - What a reader may see is durable: versions become visible after the sync of their record.
+ *   - Tree and journal together always hold every commit: a segment is written over only when the tree has
+ * it.
+ *   - A reader sees one moment: the tree as of some flush, and above it the versions up to one number. Which
+ *     of the lists the tree already holds follows from LMDB's transaction numbers (levels_fit).
+ *   - After a failed write or sync of the journal nothing is written any more; reading goes on. */
 #include "queue/base/kv.h"
-#include "queue/base/kv_dir.h"
-#include "queue/base/kv_gate.h"
 
-#define MAP_FIRST     ((size_t)64 << 20) /* when the options give no size */
-#define MAP_MAX       ((size_t)1 << 40)
-#define READERS       254
-#define MOVES_AT_MOST 8 /* times one call follows a map that another process enlarges */
+#include <stdlib.h>
+#include <string.h>
 
-struct kv {
-    MDB_env *env;
-    struct kv_dir dir;
-    size_t map_max;
-    bool read_only;
-    bool no_sync;
-    struct kv_gate gate;
-    atomic_bool full_by_disk;
-    atomic_bool given_up; /* by LMDB; env is open for reading only, or NULL if even that failed */
-    size_t count;
-    MDB_dbi *tables;
-    char **names; /* of the tables */
-};
+#include "queue/base/kv_int.h"
 
-struct kv_txn {
-    struct kv *kv;
-    MDB_txn *txn;
-    struct kv_pass pass;
-    bool write;
-    enum err failed; /* the first error of a write transaction */
-    unsigned cursors;
-};
+#define FLUSHED_TABLE                                                                    \
+    "flushed" /* of the tree: the newest segment that it holds, and the journal's secret \
+               */
 
-struct kv_cursor {
-    struct kv_txn *txn;
-    MDB_cursor *cursor;
-    bool standing; /* on an entry that kv_cursor_delete may take */
-};
-
-/* The class of an LMDB result. */
-static enum err class_of(struct kv *kv, int code)
+static void journaled_init(struct kv *kv)
 {
-    switch (code) {
-    case MDB_SUCCESS:
-        return ERR_OK;
-    case MDB_NOTFOUND:
-        return ERR_NOTFOUND;
-    case MDB_KEYEXIST:
-        return ERR_CONFLICT;
-    case MDB_MAP_FULL:
-        atomic_store(&kv->full_by_disk, false);
-        return ERR_FULL;
-    case ENOSPC:
-    case EDQUOT:
-        atomic_store(&kv->full_by_disk, true);
-        return ERR_FULL;
-    case EIO:
-    case EFBIG:
-        if (!kv_dir_full(kv->dir.path)) {
-            return ERR_IO;
-        }
-        atomic_store(&kv->full_by_disk, true);
-        return ERR_FULL;
-    case MDB_READERS_FULL:
-        return ERR_BUSY;
-    case MDB_TXN_FULL:
-        return ERR_LIMIT;
-    case MDB_BAD_VALSIZE:
-        return ERR_INVALID;
-    case MDB_VERSION_MISMATCH:
-        return ERR_SCHEMA;
-    case MDB_CORRUPTED:
-    case MDB_PAGE_NOTFOUND:
-    case MDB_INVALID:
-    case MDB_INCOMPATIBLE:
-        return ERR_CORRUPT;
-    case ENOMEM:
-        return ERR_NOMEM;
-    default:
-        return code > 0 ? err_from_errno(code) : ERR_IO;
-    }
+    pthread_mutex_init(&kv->writer, NULL);
+    pthread_mutex_init(&kv->lock, NULL);
+    pthread_cond_init(&kv->changed, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&kv->wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    buf_init(&kv->record, JOURNAL_RECORD_MAX);
 }
 
-/* Opens LMDB's environment with our fixed choice of flags. */
-static enum err env_open(struct kv *kv, const struct kv_options *options)
+/* Opens the tree with our tables and one more for the flusher's mark. */
+static enum err tree_open_with_mark(struct kv *kv, const char *dir, const struct kv_options *options,
+                                    const char *const tables[], size_t count)
 {
-    unsigned flags = MDB_NOTLS | (options->read_only ? MDB_RDONLY : 0) | (options->no_sync ? MDB_NOSYNC : 0);
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    size_t size = options->map_size != 0 ? options->map_size : MAP_FIRST;
-    int dead;
-    int code;
+    const char **all = xcalloc(count + 1, sizeof *all);
 
-    code = mdb_env_create(&kv->env);
-    if (code != 0) {
-        kv->env = NULL;
-        return class_of(kv, code);
-    }
-    mdb_env_set_mapsize(kv->env, (size + page - 1) / page * page);
-    mdb_env_set_maxreaders(kv->env, options->readers != 0 ? options->readers : READERS);
-    mdb_env_set_maxdbs(kv->env, (MDB_dbi)kv->count);
-    code = mdb_env_open(kv->env, kv->dir.path, flags, 0600);
-    if (code == 0) {
-        code = mdb_reader_check(kv->env, &dead);
-    }
-    return class_of(kv, code);
+    memcpy(all, tables, count * sizeof *all);
+    all[count] = FLUSHED_TABLE;
+    enum err rc = kv_tree_open(dir, options, all, options->journal ? count + 1 : count, &kv->tree);
+    free(all);
+    return rc;
 }
 
-/* Opens the named tables in one transaction, creating what is missing unless read-only. */
-static enum err tables_open(struct kv *kv)
-{
-    struct kv_txn *txn;
-    enum err rc = kv->read_only ? kv_begin_read(kv, &txn) : kv_begin_write(kv, &txn);
-    unsigned flags = kv->read_only ? 0 : MDB_CREATE;
-    int code = 0;
-
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    for (size_t i = 0; i < kv->count && code == 0; i++) {
-        code = mdb_dbi_open(txn->txn, kv->names[i], flags, &kv->tables[i]);
-    }
-    if (code != 0) {
-        kv_abort(txn);
-        return class_of(kv, code);
-    }
-    /* In LMDB table handles stay good after the commit only, for a read transaction too. */
-    return kv_commit(txn);
-}
-
-/* Opens the tables, growing the map if even they do not fit, and makes the new names durable. */
-static enum err open_all(struct kv *kv, const struct kv_options *options)
-{
-    enum err rc = env_open(kv, options);
-
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    rc = tables_open(kv);
-    while (rc == ERR_FULL && kv_grow(kv) == ERR_OK) {
-        rc = tables_open(kv);
-    }
-    if (rc != ERR_OK || kv->read_only) {
-        return rc;
-    }
-    return kv_dir_sync(kv->dir.path);
-}
-
-/* Opens a directory of tables. */
 enum err kv_open(const char *dir, const struct kv_options *options, const char *const tables[], size_t count,
                  struct kv **out)
 {
-    struct kv *kv = xcalloc(1, sizeof(*kv));
-    enum err rc;
+    struct kv *kv = xcalloc(1, sizeof *kv);
 
+    CHECK(!options->journal || !options->read_only);
     *out = NULL;
-    kv->map_max = options->map_max != 0 ? options->map_max : MAP_MAX;
-    kv->read_only = options->read_only;
+    kv->tables = count;
     kv->no_sync = options->no_sync;
-    kv->count = count;
-    kv->tables = xcalloc(count + 1, sizeof(*kv->tables));
-    kv->names = xcalloc(count + 1, sizeof(*kv->names));
-    for (size_t i = 0; i < count; i++) {
-        kv->names[i] = xstrdup(tables[i]);
+    journaled_init(kv);
+    enum err rc = tree_open_with_mark(kv, dir, options, tables, count);
+    if (rc == ERR_OK && options->journal) {
+        rc = kv_flush_recover(kv, dir);
     }
-    kv_gate_init(&kv->gate);
-    rc = kv_dir_claim(&kv->dir, dir, kv->read_only);
-    if (rc == ERR_OK) {
-        rc = open_all(kv, options);
+    if (rc == ERR_OK && options->journal) {
+        rc = kv_flush_start(kv);
     }
     if (rc != ERR_OK) {
         kv_close(kv);
@@ -199,504 +73,374 @@ enum err kv_open(const char *dir, const struct kv_options *options, const char *
     return ERR_OK;
 }
 
-/* Closes the tables and lets go of the directory. No transaction is open. */
 void kv_close(struct kv *kv)
 {
     if (kv == NULL) {
         return;
     }
-    kv_gate_fini(&kv->gate);
-    if (kv->env != NULL) {
-        if (kv->no_sync && !kv->read_only && !atomic_load(&kv->given_up)) {
-            mdb_env_sync(kv->env, 1);
-        }
-        mdb_env_close(kv->env);
-    }
-    kv_dir_release(&kv->dir);
-    for (size_t i = 0; i < kv->count; i++) {
-        free(kv->names[i]);
-    }
-    free(kv->names);
-    free(kv->tables);
+    kv_flush_stop(kv);
+    kv_journal_close(kv->journal);
+    kv_tree_close(kv->tree);
+    kv_recent_release(kv->active);
+    kv_recent_release(kv->frozen);
+    pthread_mutex_destroy(&kv->writer);
+    pthread_mutex_destroy(&kv->lock);
+    pthread_cond_destroy(&kv->changed);
+    pthread_cond_destroy(&kv->wake);
+    buf_fini(&kv->record);
+    free(kv->added);
     free(kv);
 }
 
-/* Moves the map to a new size; size 0 takes the size another process has given the file. An address
- * space that is too small is found out before LMDB gives up the old map. */
-static enum err map_move(struct kv *kv, size_t size)
-{
-    void *probe =
-        mmap(NULL, size != 0 ? size : 1, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    int code;
+/* ---- transactions ---- */
 
-    if (probe == MAP_FAILED) {
-        return ERR_FULL;
-    }
-    munmap(probe, size != 0 ? size : 1);
-    code = mdb_env_set_mapsize(kv->env, size);
-    /* The old map is gone when this fails: nothing could be read any more. */
-    CHECK(code == 0);
-    return ERR_OK;
-}
-
-/* Opens a given-up environment again, for reading only. Nobody is inside. */
-static void reopen_reading(struct kv *kv)
-{
-    MDB_envinfo info;
-    MDB_txn *txn = NULL;
-    struct kv_options options = {.read_only = true};
-    int code = -1;
-
-    mdb_env_info(kv->env, &info);
-    options.map_size = info.me_mapsize;
-    options.readers = info.me_maxreaders;
-    mdb_env_close(kv->env);
-    atomic_store(&kv->given_up, true);
-    if (env_open(kv, &options) == ERR_OK) {
-        code = mdb_txn_begin(kv->env, NULL, MDB_RDONLY, &txn);
-    }
-    for (size_t i = 0; i < kv->count && code == 0; i++) {
-        code = mdb_dbi_open(txn, kv->names[i], 0, &kv->tables[i]);
-    }
-    if (txn != NULL) {
-        (void)mdb_txn_commit(txn);
-    }
-    if (code != 0 && kv->env != NULL) {
-        mdb_env_close(kv->env);
-        kv->env = NULL;
-    }
-}
-
-/* What can be done about a refusal when one is alone: MDB_MAP_RESIZED if it is worth another attempt. */
-static int make_well(struct kv *kv, int code)
-{
-    if (!kv_gate_shut(&kv->gate)) {
-        return MDB_READERS_FULL; /* this thread's other transaction must end first: busy */
-    }
-    if (code == MDB_MAP_RESIZED) {
-        (void)map_move(kv, 0);
-    } else if (!atomic_load(&kv->given_up)) {
-        reopen_reading(kv);
-    }
-    code = kv->env != NULL ? MDB_MAP_RESIZED : MDB_PANIC;
-    kv_gate_open(&kv->gate);
-    return code;
-}
-
-/* LMDB's begin; what it has given up it refuses. */
-static int begin_call(struct kv *kv, struct kv_txn *txn)
-{
-    if (kv->env == NULL || (txn->write && atomic_load(&kv->given_up))) {
-        return MDB_PANIC;
-    }
-    return mdb_txn_begin(kv->env, NULL, txn->write ? 0 : MDB_RDONLY, &txn->txn);
-}
-
-/* One attempt at a transaction; follows a map that another process has enlarged. */
-static int begin_once(struct kv *kv, struct kv_txn *txn)
-{
-    int dead;
-    int code;
-
-    kv_gate_enter(&kv->gate, &txn->pass, !txn->write);
-    code = begin_call(kv, txn);
-    if (code == MDB_READERS_FULL && mdb_reader_check(kv->env, &dead) == 0 && dead > 0) {
-        code = begin_call(kv, txn);
-    }
-    if (code == 0) {
-        return 0;
-    }
-    kv_gate_leave(&kv->gate, &txn->pass);
-    if (code == MDB_MAP_RESIZED || (code == MDB_PANIC && !txn->write)) {
-        code = make_well(kv, code);
-    }
-    return code;
-}
-
-/* Begins a transaction of either kind. */
-static enum err begin(struct kv *kv, bool write, struct kv_txn **out)
-{
-    struct kv_txn *txn = xcalloc(1, sizeof(*txn));
-    int code = MDB_MAP_RESIZED;
-
-    txn->kv = kv;
-    txn->write = write;
-    for (int i = 0; i < MOVES_AT_MOST && code == MDB_MAP_RESIZED; i++) {
-        code = begin_once(kv, txn);
-    }
-    if (code != 0) {
-        free(txn);
-        *out = NULL;
-        return class_of(kv, code);
-    }
-    *out = txn;
-    return ERR_OK;
-}
-
-/* Opens a snapshot. */
-enum err kv_begin_read(struct kv *kv, struct kv_txn **out)
-{
-    return begin(kv, false, out);
-}
-
-/* Opens the one write transaction. */
-enum err kv_begin_write(struct kv *kv, struct kv_txn **out)
-{
-    CHECK(!kv->read_only);
-    return begin(kv, true, out);
-}
-
-/* Leaves the gate and frees the handle. */
-static void txn_free(struct kv_txn *txn)
-{
-    kv_gate_leave(&txn->kv->gate, &txn->pass);
-    free(txn);
-}
-
-/* Commits; a transaction that met an error is given up instead. */
-enum err kv_commit(struct kv_txn *txn)
+/* Takes hold of the lists and of the number up to which they may be read. */
+static void levels_take(struct kv_txn *txn)
 {
     struct kv *kv = txn->kv;
-    enum err rc = txn->failed;
 
-    CHECK(txn->cursors == 0);
+    pthread_mutex_lock(&kv->lock);
+    txn->levels[0] = kv->active;
+    txn->levels[1] = kv->frozen;
+    txn->number = kv->visible;
+    for (int i = 0; i < LEVELS; i++) {
+        if (txn->levels[i] != NULL) {
+            kv_recent_hold(txn->levels[i]);
+        }
+    }
+    pthread_mutex_unlock(&kv->lock);
+}
+
+static void levels_release(struct kv_txn *txn)
+{
+    for (int i = 0; i < LEVELS; i++) {
+        kv_recent_release(txn->levels[i]);
+        txn->levels[i] = NULL;
+    }
+}
+
+/* Whether the tree that was opened after the lists were taken holds nothing newer than they do. */
+static bool levels_fit(const struct kv_txn *txn)
+{
+    return kv_recent_flushed_as(txn->levels[0]) > kv_tree_txn_id(txn->base);
+}
+
+/* Drops the lists that are empty or that the tree holds already: nothing is to be found there. A writer keeps
+ * the first, to write into it. */
+static void levels_trim(struct kv_txn *txn)
+{
+    uint64_t seen = kv_tree_txn_id(txn->base);
+
+    if (txn->levels[1] != NULL && kv_recent_flushed_as(txn->levels[1]) <= seen) {
+        kv_recent_release(txn->levels[1]);
+        txn->levels[1] = NULL;
+    }
+    if (!txn->write && kv_recent_is_empty(txn->levels[0])) {
+        kv_recent_release(txn->levels[0]);
+        txn->levels[0] = NULL;
+    }
+}
+
+/* Lists and tree of one moment. The tree is opened after the lists were taken, so it may be ahead of them by
+ * a flush; then once more. */
+static enum err reader_begin(struct kv_txn *txn)
+{
+    for (;;) {
+        levels_take(txn);
+        enum err rc = kv_tree_begin_read(txn->kv->tree, &txn->base);
+        if (rc == ERR_OK && levels_fit(txn)) {
+            levels_trim(txn);
+            return ERR_OK;
+        }
+        if (rc == ERR_OK) {
+            kv_tree_abort(txn->base);
+        }
+        levels_release(txn);
+        if (rc != ERR_OK) {
+            return rc;
+        }
+    }
+}
+
+enum err kv_begin_read(struct kv *kv, struct kv_txn **out)
+{
+    struct kv_txn *txn = xcalloc(1, sizeof *txn);
+
+    txn->kv = kv;
+    enum err rc = kv->journal != NULL ? reader_begin(txn) : kv_tree_begin_read(kv->tree, &txn->base);
     if (rc != ERR_OK) {
-        mdb_txn_abort(txn->txn);
-    } else {
-        rc = class_of(kv, mdb_txn_commit(txn->txn));
+        free(txn);
+        txn = NULL;
     }
-    if (rc == ERR_OK && txn->write) {
-        atomic_store(&kv->full_by_disk, false);
-    }
-    txn_free(txn);
+    *out = txn;
     return rc;
 }
 
-/* Gives a transaction up. */
+/* The one writer: reads like a reader, and itself. */
+static enum err writer_begin(struct kv_txn *txn)
+{
+    struct kv *kv = txn->kv;
+
+    pthread_mutex_lock(&kv->writer);
+    enum err rc = kv_flush_room(kv);
+    if (rc == ERR_OK) {
+        rc = reader_begin(txn);
+    }
+    if (rc != ERR_OK) {
+        pthread_mutex_unlock(&kv->writer);
+        return rc;
+    }
+    txn->number = kv->number + 1;
+    kv->added_count = 0;
+    kv_journal_record_begin(&kv->record);
+    return ERR_OK;
+}
+
+enum err kv_begin_write(struct kv *kv, struct kv_txn **out)
+{
+    struct kv_txn *txn = xcalloc(1, sizeof *txn);
+
+    txn->kv = kv;
+    txn->write = true;
+    enum err rc = kv->journal != NULL ? writer_begin(txn) : kv_tree_begin_write(kv->tree, &txn->base);
+    if (rc != ERR_OK) {
+        free(txn);
+        txn = NULL;
+    }
+    *out = txn;
+    return rc;
+}
+
+/* Lets go of what a transaction holds. */
+static void txn_end(struct kv_txn *txn)
+{
+    kv_tree_abort(txn->base);
+    levels_release(txn);
+    if (txn->write) {
+        pthread_mutex_unlock(&txn->kv->writer);
+    }
+    free(txn);
+}
+
+/* Makes everything that a write transaction added invisible for good. */
+static void writer_give_up(struct kv *kv)
+{
+    for (size_t i = 0; i < kv->added_count; i++) {
+        kv_recent_give_up(kv->added[i]);
+    }
+    kv->added_count = 0;
+}
+
+/* Makes the transaction durable, then visible. */
+static enum err writer_commit(struct kv_txn *txn)
+{
+    struct kv *kv = txn->kv;
+    enum err rc = buf_ok(&kv->record) ? ERR_OK : ERR_LIMIT;
+
+    if (rc == ERR_OK && kv_journal_record_is_empty(&kv->record)) {
+        return ERR_OK;
+    }
+    if (rc == ERR_OK) {
+        rc = kv_journal_commit(kv->journal, &kv->record);
+    }
+    if (rc != ERR_OK) {
+        writer_give_up(kv);
+    }
+    pthread_mutex_lock(&kv->lock);
+    if (rc == ERR_OK) {
+        kv->number++;
+        kv->visible = kv->number;
+        kv_flush_turn(kv);
+    } else if (rc == ERR_IO) {
+        kv->failed = ERR_IO;
+    }
+    pthread_mutex_unlock(&kv->lock);
+    return rc;
+}
+
+enum err kv_commit(struct kv_txn *txn)
+{
+    CHECK(txn->cursors == 0);
+    if (txn->kv->journal == NULL) {
+        enum err rc = kv_tree_commit(txn->base);
+        free(txn);
+        return rc;
+    }
+    enum err rc = txn->write ? writer_commit(txn) : ERR_OK;
+    txn_end(txn);
+    return rc;
+}
+
 void kv_abort(struct kv_txn *txn)
 {
     if (txn == NULL) {
         return;
     }
     CHECK(txn->cursors == 0);
-    mdb_txn_abort(txn->txn);
-    txn_free(txn);
+    if (txn->kv->journal == NULL) {
+        kv_tree_abort(txn->base);
+        free(txn);
+        return;
+    }
+    if (txn->write) {
+        writer_give_up(txn->kv);
+    }
+    txn_end(txn);
 }
 
-/* Doubles the map while nobody has a transaction open. */
 enum err kv_grow(struct kv *kv)
 {
-    MDB_envinfo info;
-    enum err rc = ERR_FULL;
-    size_t size;
-    bool alone;
-
-    if (atomic_load(&kv->full_by_disk) || kv_dir_full(kv->dir.path)) {
-        return ERR_FULL;
-    }
-    if (atomic_load(&kv->given_up)) {
-        return ERR_IO;
-    }
-    alone = kv_gate_shut(&kv->gate);
-    CHECK(alone); /* the caller has a transaction open: a bug that would hang here for ever */
-    mdb_env_info(kv->env, &info);
-    size = info.me_mapsize <= kv->map_max / 2 ? info.me_mapsize * 2 : kv->map_max;
-    if (size > info.me_mapsize) {
-        rc = map_move(kv, size);
-    }
-    kv_gate_open(&kv->gate);
-    return rc;
+    return kv->journal == NULL ? kv_tree_grow(kv->tree)
+                               : ERR_FULL; /* the flusher grows the tree; here it is the disk */
 }
 
-/* The handle of a table. */
-static MDB_dbi handle(const struct kv_txn *txn, unsigned table)
-{
-    CHECK(table < txn->kv->count);
-    return txn->kv->tables[table];
-}
+/* ---- entries ---- */
 
-/* A key or value in LMDB's shape. */
-static MDB_val val_of(struct kv_bytes bytes)
-{
-    return (MDB_val){.mv_size = bytes.size, .mv_data = (void *)bytes.data};
-}
-
-/* Whether a key has a length that can be stored. */
 static bool key_fits(struct kv_bytes key)
 {
     return key.size > 0 && key.size <= KV_KEY_MAX;
 }
 
-/* The class of a result inside a transaction. An error that spoils a write transaction is kept. */
-static enum err settle(struct kv_txn *txn, int code)
-{
-    enum err rc;
-
-    if (code == 0) {
-        return ERR_OK;
-    }
-    rc = code == MDB_BAD_TXN && txn->failed != ERR_OK ? txn->failed : class_of(txn->kv, code);
-    if (txn->write && rc != ERR_NOTFOUND && rc != ERR_CONFLICT && rc != ERR_INVALID &&
-        txn->failed == ERR_OK) {
-        txn->failed = rc;
-    }
-    return rc;
-}
-
-/* Reads one value. A key that cannot be stored is not there. */
 enum err kv_get(struct kv_txn *txn, unsigned table, struct kv_bytes key, struct kv_bytes *value)
 {
-    MDB_val k = val_of(key);
-    MDB_val v = {0};
-    enum err rc;
-
-    *value = KV_BYTES(NULL, 0);
-    if (!key_fits(key)) {
-        return ERR_NOTFOUND;
+    CHECK(table < txn->kv->tables);
+    for (int i = 0; i < LEVELS; i++) {
+        const struct kv_recent_node *node =
+            txn->levels[i] != NULL ? kv_recent_get(txn->levels[i], table, key, txn->number) : NULL;
+        if (node != NULL) {
+            *value = node->gone ? KV_BYTES(NULL, 0) : node->value;
+            return node->gone ? ERR_NOTFOUND : ERR_OK;
+        }
     }
-    if (txn->failed != ERR_OK) {
-        return txn->failed;
-    }
-    rc = settle(txn, mdb_get(txn->txn, handle(txn, table), &k, &v));
-    if (rc == ERR_OK) {
-        *value = KV_BYTES(v.mv_data, v.mv_size);
-    }
-    return rc;
+    return kv_tree_get(txn->base, table, key, value);
 }
 
-/* Writes one entry. */
-static enum err put(struct kv_txn *txn, unsigned table, struct kv_bytes key, struct kv_bytes value,
-                    unsigned flags)
+/* Adds a version to the list and to the record; value.data NULL: a deletion. */
+static enum err version_add(struct kv_txn *txn, unsigned table, struct kv_bytes key, struct kv_bytes value)
 {
-    MDB_val k = val_of(key);
-    MDB_val v = val_of(value);
+    struct kv *kv = txn->kv;
 
-    CHECK(txn->write);
-    if (!key_fits(key)) {
-        return ERR_INVALID;
+    CHECK(txn->write && table < kv->tables);
+    if (kv->added_count == kv->added_room) {
+        kv->added_room = kv->added_room == 0 ? 256 : kv->added_room * 2;
+        kv->added = xrealloc(kv->added, kv->added_room * sizeof *kv->added);
     }
-    if (txn->failed != ERR_OK) {
-        return txn->failed;
-    }
-    return settle(txn, mdb_put(txn->txn, handle(txn, table), &k, &v, flags));
-}
-
-/* Writes or replaces an entry. */
-enum err kv_put(struct kv_txn *txn, unsigned table, struct kv_bytes key, struct kv_bytes value)
-{
-    return put(txn, table, key, value, 0);
-}
-
-/* Writes an entry behind the last one. */
-enum err kv_append(struct kv_txn *txn, unsigned table, struct kv_bytes key, struct kv_bytes value)
-{
-    return put(txn, table, key, value, MDB_APPEND);
-}
-
-/* Deletes one entry. */
-enum err kv_delete(struct kv_txn *txn, unsigned table, struct kv_bytes key)
-{
-    MDB_val k = val_of(key);
-
-    CHECK(txn->write);
-    if (!key_fits(key)) {
-        return ERR_NOTFOUND;
-    }
-    if (txn->failed != ERR_OK) {
-        return txn->failed;
-    }
-    return settle(txn, mdb_del(txn->txn, handle(txn, table), &k, NULL));
-}
-
-/* Deletes all entries of a table. */
-enum err kv_clear(struct kv_txn *txn, unsigned table)
-{
-    CHECK(txn->write);
-    if (txn->failed != ERR_OK) {
-        return txn->failed;
-    }
-    return settle(txn, mdb_drop(txn->txn, handle(txn, table), 0));
-}
-
-/* How many entries a table has; 0 in a failed transaction. */
-uint64_t kv_count(struct kv_txn *txn, unsigned table)
-{
-    MDB_stat stat;
-
-    return mdb_stat(txn->txn, handle(txn, table), &stat) == 0 ? stat.ms_entries : 0;
-}
-
-/* Opens a cursor before the first entry. */
-enum err kv_cursor_open(struct kv_txn *txn, unsigned table, struct kv_cursor **out)
-{
-    MDB_cursor *inner = NULL;
-    enum err rc = txn->failed;
-
-    *out = NULL;
-    if (rc == ERR_OK) {
-        rc = settle(txn, mdb_cursor_open(txn->txn, handle(txn, table), &inner));
-    }
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    *out = xcalloc(1, sizeof(**out));
-    **out = (struct kv_cursor){.txn = txn, .cursor = inner};
-    txn->cursors++;
+    kv->added[kv->added_count++] = kv_recent_add(txn->levels[0], table, key, value, txn->number);
+    kv_journal_record_add(&kv->record, table, key, value);
     return ERR_OK;
 }
 
-/* Closes a cursor. */
-void kv_cursor_close(struct kv_cursor *cursor)
+enum err kv_put(struct kv_txn *txn, unsigned table, struct kv_bytes key, struct kv_bytes value)
 {
-    if (cursor == NULL) {
-        return;
+    if (txn->kv->journal == NULL) {
+        return kv_tree_put(txn->base, table, key, value);
     }
-    CHECK(cursor->txn->cursors > 0);
-    cursor->txn->cursors--;
-    mdb_cursor_close(cursor->cursor);
-    free(cursor);
-}
-
-/* Moves a cursor and gives the entry it then stands on; in *k LMDB may expect the key to seek. */
-static enum err move(struct kv_cursor *c, MDB_val seek, MDB_cursor_op op, struct kv_bytes *k,
-                     struct kv_bytes *v)
-{
-    MDB_val value = {0};
-    enum err rc = c->txn->failed;
-
-    *k = KV_BYTES(NULL, 0);
-    *v = KV_BYTES(NULL, 0);
-    if (rc == ERR_OK) {
-        rc = settle(c->txn, mdb_cursor_get(c->cursor, &seek, &value, op));
-    }
-    c->standing = rc == ERR_OK;
-    if (rc == ERR_OK) {
-        *k = KV_BYTES(seek.mv_data, seek.mv_size);
-        *v = KV_BYTES(value.mv_data, value.mv_size);
-    }
-    return rc;
-}
-
-/* Moves to the first entry at or after key; an empty key is before everything. */
-enum err kv_cursor_seek(struct kv_cursor *c, struct kv_bytes key, struct kv_bytes *k, struct kv_bytes *v)
-{
-    return move(c, val_of(key), key.size > 0 ? MDB_SET_RANGE : MDB_FIRST, k, v);
-}
-
-/* Moves to the first entry. */
-enum err kv_cursor_first(struct kv_cursor *c, struct kv_bytes *k, struct kv_bytes *v)
-{
-    return move(c, (MDB_val){0}, MDB_FIRST, k, v);
-}
-
-/* Moves to the last entry. */
-enum err kv_cursor_last(struct kv_cursor *c, struct kv_bytes *k, struct kv_bytes *v)
-{
-    return move(c, (MDB_val){0}, MDB_LAST, k, v);
-}
-
-/* Moves on; the first entry if the cursor has not moved yet. */
-enum err kv_cursor_next(struct kv_cursor *c, struct kv_bytes *k, struct kv_bytes *v)
-{
-    return move(c, (MDB_val){0}, MDB_NEXT, k, v);
-}
-
-/* Moves back; the last entry if the cursor has not moved yet. */
-enum err kv_cursor_prev(struct kv_cursor *c, struct kv_bytes *k, struct kv_bytes *v)
-{
-    return move(c, (MDB_val){0}, MDB_PREV, k, v);
-}
-
-/* Deletes where the cursor stands; ERR_NOTFOUND if it stands nowhere, as after a delete. LMDB leaves the
- * cursor on the successor and marks it, so that the next move forward gives that one. */
-enum err kv_cursor_delete(struct kv_cursor *c)
-{
-    CHECK(c->txn->write);
-    if (c->txn->failed != ERR_OK) {
-        return c->txn->failed;
-    }
-    if (!c->standing) {
-        return ERR_NOTFOUND;
-    }
-    c->standing = false;
-    return settle(c->txn, mdb_cursor_del(c->cursor, 0));
-}
-
-/* Counts the lines of LMDB's reader list that describe a reader: those that begin with a number. */
-static int count_reader(const char *line, void *arg)
-{
-    unsigned *count = arg;
-
-    while (*line == ' ') {
-        line++;
-    }
-    *count += isdigit((unsigned char)*line) != 0;
-    return 0;
-}
-
-/* Fills in the figures. */
-void kv_stat(struct kv *kv, struct kv_stat *out)
-{
-    struct kv_pass pass;
-    MDB_envinfo info = {0};
-    MDB_stat stat = {0};
-
-    *out = (struct kv_stat){0};
-    kv_gate_enter(&kv->gate, &pass, false);
-    mdb_env_info(kv->env, &info);
-    mdb_env_stat(kv->env, &stat);
-    mdb_reader_list(kv->env, count_reader, &out->readers);
-    kv_gate_leave(&kv->gate, &pass);
-    out->map_size = info.me_mapsize;
-    out->used_bytes = ((uint64_t)info.me_last_pgno + 1) * stat.ms_psize;
-    out->last_txn = info.me_last_txnid;
-    out->oldest_reader_ms = kv_gate_oldest_ms(&kv->gate);
-}
-
-/* Makes a copied file's bytes durable. */
-static enum err file_sync(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    enum err rc = ERR_OK;
-
-    if (fd < 0) {
-        return err_from_errno(errno);
-    }
-    if (fsync(fd) != 0) {
-        rc = err_from_errno(errno);
-    }
-    close(fd);
-    return rc;
-}
-
-/* Copies without the free pages, as a reader that takes its time. */
-enum err kv_copy(struct kv *kv, const char *dir)
-{
-    struct kv_txn *probe;
-    struct kv_pass pass;
-    char *path;
-    enum err rc;
-
-    if (!kv_dir_empty(dir)) {
+    if (!key_fits(key)) {
         return ERR_INVALID;
     }
-    rc = kv_begin_read(kv, &probe); /* opens a given-up environment again */
+    return version_add(txn, table, key, value.data != NULL ? value : KV_BYTES("", 0));
+}
+
+enum err kv_append(struct kv_txn *txn, unsigned table, struct kv_bytes key, struct kv_bytes value)
+{
+    struct kv_cursor *cursor;
+    struct kv_bytes last, none;
+
+    if (txn->kv->journal == NULL) {
+        return kv_tree_append(txn->base, table, key, value);
+    }
+    enum err rc = kv_cursor_open(txn, table, &cursor);
     if (rc != ERR_OK) {
         return rc;
     }
-    kv_abort(probe);
-    kv_gate_enter(&kv->gate, &pass, true);
-    rc = kv->env != NULL ? class_of(kv, mdb_env_copy2(kv->env, dir, MDB_CP_COMPACT)) : ERR_IO;
-    kv_gate_leave(&kv->gate, &pass);
-    path = xasprintf("%s/data.mdb", dir);
+    rc = kv_cursor_last(cursor, &last, &none);
+    kv_cursor_close(cursor);
+    if (rc == ERR_OK && kv_compare(key, last) <= 0) {
+        return ERR_CONFLICT;
+    }
+    return rc == ERR_OK || rc == ERR_NOTFOUND ? kv_put(txn, table, key, value) : rc;
+}
+
+enum err kv_delete(struct kv_txn *txn, unsigned table, struct kv_bytes key)
+{
+    struct kv_bytes value;
+
+    if (txn->kv->journal == NULL) {
+        return kv_tree_delete(txn->base, table, key);
+    }
+    enum err rc = kv_get(txn, table, key, &value);
+    return rc == ERR_OK ? version_add(txn, table, key, KV_BYTES(NULL, 0)) : rc;
+}
+
+/* Without a journal at once, with one entry by entry. */
+enum err kv_clear(struct kv_txn *txn, unsigned table)
+{
+    struct kv_cursor *cursor;
+    struct kv_bytes k, v;
+
+    if (txn->kv->journal == NULL) {
+        return kv_tree_clear(txn->base, table);
+    }
+    enum err rc = kv_cursor_open(txn, table, &cursor);
+    for (; rc == ERR_OK && (rc = kv_cursor_next(cursor, &k, &v)) == ERR_OK;) {
+        rc = kv_cursor_delete(cursor);
+    }
+    kv_cursor_close(cursor);
+    return rc == ERR_NOTFOUND ? ERR_OK : rc;
+}
+
+/* With a journal by counting, unless nothing is recent. */
+uint64_t kv_count(struct kv_txn *txn, unsigned table)
+{
+    struct kv_cursor *cursor;
+    struct kv_bytes k, v;
+    uint64_t count = 0;
+
+    if (txn->kv->journal == NULL || (txn->levels[0] == NULL && txn->levels[1] == NULL)) {
+        return kv_tree_count(txn->base, table);
+    }
+    if (kv_cursor_open(txn, table, &cursor) != ERR_OK) {
+        return 0;
+    }
+    while (kv_cursor_next(cursor, &k, &v) == ERR_OK) {
+        count++;
+    }
+    kv_cursor_close(cursor);
+    return count;
+}
+
+/* ---- the whole ---- */
+
+void kv_stat(struct kv *kv, struct kv_stat *out)
+{
+    kv_tree_stat(kv->tree, out);
+    if (kv->journal != NULL) {
+        pthread_mutex_lock(&kv->lock);
+        out->recent_bytes =
+            kv_recent_bytes(kv->active) + (kv->frozen != NULL ? kv_recent_bytes(kv->frozen) : 0);
+        pthread_mutex_unlock(&kv->lock);
+    }
+}
+
+/* A copy of a tree that takes nothing more, with what only the journal has. */
+static enum err copy_of_failed(struct kv *kv, const char *dir)
+{
+    struct kv_tree *copy;
+    enum err rc = kv_tree_copy(kv->tree, dir);
+
     if (rc == ERR_OK) {
-        rc = file_sync(path);
+        rc = kv_tree_open_like(kv->tree, dir, &copy);
     }
     if (rc == ERR_OK) {
-        rc = kv_dir_sync(dir);
-    } else {
-        unlink(path);
+        rc = kv_flush_copy(kv, copy);
+        kv_tree_close(copy);
     }
-    free(path);
     return rc;
+}
+
+enum err kv_copy(struct kv *kv, const char *dir)
+{
+    enum err rc = kv->journal != NULL ? kv_flush_all(kv) : ERR_OK;
+
+    return rc == ERR_OK ? kv_tree_copy(kv->tree, dir) : rc == ERR_IO ? copy_of_failed(kv, dir) : rc;
 }

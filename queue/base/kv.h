@@ -1,9 +1,9 @@
-/* kv.h: ordered key-value tables in one memory-mapped file. The only file that includes lmdb.h is kv.c.
+/* kv.h: ordered key-value tables in a directory: LMDB (kv_tree.h), and before it a journal if wanted.
  *
- * What LMDB asks of its users is kept here and nowhere else: one writer at a time, values good only until
- * the transaction ends or writes again, short read transactions (a held reader stops page reuse and the file
- * grows), no WRITEMAP (SIGBUS on a full disk), no NOSYNC (acknowledged means durable), the map grown only
- * while no transaction is open, stale readers cleared at start, never two opens of one path in a process. */
+ * With a journal a commit is one write and one sync at one place, whatever it touches; its entries are read
+ * from memory until a thread of the kv brings many commits into LMDB at once (kv.c says how). Without one a
+ * commit is a commit of LMDB. One writer at a time; values are good until the transaction ends or writes
+ * again; read transactions are short: a held one keeps memory and stops page reuse, and the file grows. */
 #ifndef CHASQUI_BASE_KV_H
 #define CHASQUI_BASE_KV_H
 
@@ -26,24 +26,27 @@ struct kv_bytes {
 #define KV_BYTES(ptr, len) ((struct kv_bytes){.data = (ptr), .size = (len)})
 
 struct kv_options {
-    size_t map_size;     /* bytes of address space to begin with; grown by doubling up to map_max */
-    size_t map_max;      /* 0: 1 TiB */
-    unsigned readers;    /* reader slots; 0: 254 */
-    bool read_only;
-    bool no_sync;        /* only for derived data that a rebuild restores, and for tests that must see the loss */
+    size_t map_size;  /* bytes of address space to begin with; grown by doubling up to map_max */
+    size_t map_max;   /* 0: 1 TiB */
+    unsigned readers; /* reader slots; 0: 254 */
+    bool read_only;   /* not with a journal */
+    bool journal;     /* commits are durable in DIR/journal-0 and -1 first */
+    bool no_sync; /* only for derived data that a rebuild restores, and for tests that must see the loss */
 };
 
 struct kv_stat {
-    uint64_t map_size;   /* bytes of address space */
-    uint64_t used_bytes; /* bytes of the file in use */
-    uint64_t last_txn;   /* id of the last committed transaction */
-    unsigned readers;    /* reader slots in use */
+    uint64_t map_size;        /* bytes of address space */
+    uint64_t used_bytes;      /* bytes of the file in use */
+    uint64_t last_txn;        /* id of the last committed transaction */
+    unsigned readers;         /* reader slots in use */
+    uint64_t recent_bytes;    /* of memory that holds what is only in the journal */
     int64_t oldest_reader_ms; /* age of the oldest open read transaction of this process; 0 if none */
 };
 
 /* Opens (creating if needed) DIR/data.mdb with the named tables; a table is addressed by its index in
- * tables[]. Holds an exclusive lock on DIR/lock.pid unless read_only: ERR_BUSY if another process has it, or if
- * this process has DIR open in either way. read_only creates nothing: ERR_NOTFOUND if DIR or a table is missing. */
+ * tables[]. Holds an exclusive lock on DIR/lock.pid unless read_only: ERR_BUSY if another process has it, or
+ * if this process has DIR open in either way. read_only creates nothing: ERR_NOTFOUND if DIR or a table is
+ * missing. */
 enum err kv_open(const char *dir, const struct kv_options *options, const char *const tables[], size_t count,
                  struct kv **out) MUST_CHECK;
 void kv_close(struct kv *kv);
@@ -52,11 +55,13 @@ void kv_close(struct kv *kv);
 enum err kv_begin_read(struct kv *kv, struct kv_txn **out) MUST_CHECK;
 /* Waits for the other writer. One at a time for the whole process. */
 enum err kv_begin_write(struct kv *kv, struct kv_txn **out) MUST_CHECK;
-/* Durable when it returns ERR_OK. On ERR_FULL or ERR_IO nothing of the transaction exists. The handle is gone. */
+/* Durable when it returns ERR_OK. On ERR_FULL or ERR_IO nothing of the transaction exists. The handle is
+ * gone. */
 enum err kv_commit(struct kv_txn *txn) MUST_CHECK;
 void kv_abort(struct kv_txn *txn);
-/* After ERR_FULL from put or commit because the map was too small: doubles the map. ERR_FULL at map_max or when
- * the disk itself is full (then do not retry). No transaction of the calling thread may be open. */
+/* After ERR_FULL from put or commit because the map was too small: doubles the map. ERR_FULL at map_max or
+ * when the disk itself is full (then do not retry), and always with a journal, where the map grows by itself.
+ * No transaction of the calling thread may be open. */
 enum err kv_grow(struct kv *kv) MUST_CHECK;
 
 /* ERR_NOTFOUND if absent. The value lives as long as the transaction (and no write in it). */
@@ -64,7 +69,8 @@ enum err kv_get(struct kv_txn *txn, unsigned table, struct kv_bytes key, struct 
 enum err kv_put(struct kv_txn *txn, unsigned table, struct kv_bytes key, struct kv_bytes value) MUST_CHECK;
 /* As kv_put for keys that only rise: faster, ERR_CONFLICT if key is not above the last one. */
 enum err kv_append(struct kv_txn *txn, unsigned table, struct kv_bytes key, struct kv_bytes value) MUST_CHECK;
-enum err kv_delete(struct kv_txn *txn, unsigned table, struct kv_bytes key) MUST_CHECK; /* ERR_NOTFOUND if absent */
+enum err kv_delete(struct kv_txn *txn, unsigned table,
+                   struct kv_bytes key) MUST_CHECK; /* ERR_NOTFOUND if absent */
 enum err kv_clear(struct kv_txn *txn, unsigned table) MUST_CHECK;
 uint64_t kv_count(struct kv_txn *txn, unsigned table);
 
@@ -72,7 +78,8 @@ uint64_t kv_count(struct kv_txn *txn, unsigned table);
  * ERR_NOTFOUND beyond the end. seek: the first entry with key >= the given one. */
 enum err kv_cursor_open(struct kv_txn *txn, unsigned table, struct kv_cursor **out) MUST_CHECK;
 void kv_cursor_close(struct kv_cursor *cursor);
-enum err kv_cursor_seek(struct kv_cursor *c, struct kv_bytes key, struct kv_bytes *k, struct kv_bytes *v) MUST_CHECK;
+enum err kv_cursor_seek(struct kv_cursor *c, struct kv_bytes key, struct kv_bytes *k,
+                        struct kv_bytes *v) MUST_CHECK;
 enum err kv_cursor_first(struct kv_cursor *c, struct kv_bytes *k, struct kv_bytes *v) MUST_CHECK;
 enum err kv_cursor_last(struct kv_cursor *c, struct kv_bytes *k, struct kv_bytes *v) MUST_CHECK;
 enum err kv_cursor_next(struct kv_cursor *c, struct kv_bytes *k, struct kv_bytes *v) MUST_CHECK;

@@ -293,7 +293,7 @@ static void measure_size(struct bench *b)
 /* Removes the store's files. */
 static void clean(const struct bench *b)
 {
-    static const char *const names[] = {"store/data.mdb", "store/lock.mdb", "store", "master.key"};
+    static const char *const names[] = {"store/data.mdb", "store/journal-0", "store/journal-1", "store/lock.mdb", "store/lock.pid", "store", "master.key"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         char path[400];
         snprintf(path, sizeof(path), "%s/%s", b->dir, names[i]);

@@ -60,7 +60,7 @@ static enum err due(enum fault_call call)
     if (call == plan.call && n >= plan.nth && n - plan.nth < plan.times) {
         rc = plan.rc;
         hits++;
-        io_told = io_told || (rc == ERR_IO && call != FAULT_JOB && call != FAULT_GROW);
+        io_told = io_told || (rc == ERR_IO && call != FAULT_JOB);
     }
     pthread_mutex_unlock(&lock);
     return rc;
@@ -107,26 +107,6 @@ static enum err fault_commit(void *self)
     return real == ERR_OK ? rc : real;
 }
 
-/* True while the planned commits fail and the plan wants growing to fail with them. */
-static bool stuck(void)
-{
-    pthread_mutex_lock(&lock);
-    unsigned n = calls[FAULT_COMMIT];
-    bool yes = plan.no_grow && n >= plan.nth && n - plan.nth < plan.times;
-    pthread_mutex_unlock(&lock);
-    return yes;
-}
-
-static enum err fault_grow(void *self)
-{
-    enum err rc = due(FAULT_GROW);
-
-    if (rc == ERR_OK && stuck()) {
-        rc = ERR_FULL;
-    }
-    return rc == ERR_OK ? engine_lmdb.grow(self) : rc;
-}
-
 static enum err fault_job(void *self, const struct lane_name *name, uint64_t seq, struct engine_job *out)
 {
     enum err rc = due(FAULT_JOB);
@@ -143,7 +123,6 @@ static void build(void)
     built.begin = fault_begin;
     built.apply = fault_apply;
     built.commit = fault_commit;
-    built.grow = fault_grow;
     built.job = fault_job;
 }
 

@@ -7,7 +7,7 @@
 
 #include "queue/engine.h"
 
-enum fault_call { FAULT_NONE, FAULT_BEGIN, FAULT_APPLY, FAULT_COMMIT, FAULT_GROW, FAULT_JOB, FAULT_LAST };
+enum fault_call { FAULT_NONE, FAULT_BEGIN, FAULT_APPLY, FAULT_COMMIT, FAULT_JOB, FAULT_LAST };
 
 struct fault_plan {
     enum fault_call call;
@@ -15,7 +15,6 @@ struct fault_plan {
     unsigned times;   /* how many calls in a row */
     enum err rc;      /* what they say */
     bool late;        /* FAULT_COMMIT: the commit is made and durable all the same */
-    bool no_grow;     /* FAULT_COMMIT: growing fails for as long as commits do, as on a full disk */
     const char *name; /* FAULT_APPLY: only sets with an operation of this name count; NULL: all */
 };
 

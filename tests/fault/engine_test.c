@@ -105,7 +105,7 @@ static void assert_done(struct store *store, const struct outcome *out, unsigned
 /* One life of a store under a plan, and the next one without. Returns how many calls failed. */
 static unsigned live_through(struct fixture *f, const struct fault_plan *plan, bool working)
 {
-    bool final = plan->rc == ERR_IO && plan->call != FAULT_JOB && plan->call != FAULT_GROW;
+    bool final = plan->rc == ERR_IO && plan->call != FAULT_JOB;
 
     /* A commit that is to come through must not meet a small map. */
     uint64_t map = plan->late ? MAP_SIZE : SMALL;
@@ -157,7 +157,6 @@ static void test_each_call_fails(void **state)
         {"commit io, but durable", {.call = FAULT_COMMIT, .rc = ERR_IO, .late = true}},
         {"commit full", {.call = FAULT_COMMIT, .rc = ERR_FULL}},
         {"commit corrupt", {.call = FAULT_COMMIT, .rc = ERR_CORRUPT}},
-        {"grow full", {.call = FAULT_GROW, .rc = ERR_FULL}},
         {"read a job io", {.call = FAULT_JOB, .rc = ERR_IO}},
         {"read a job no memory", {.call = FAULT_JOB, .rc = ERR_NOMEM}},
     };
@@ -184,8 +183,7 @@ static void test_full_for_a_while(void **state)
     struct fixture *f = *state;
 
     for (unsigned times = 1; times <= 6; times++) {
-        struct fault_plan plan = {
-            .call = FAULT_COMMIT, .nth = 5, .times = times, .rc = ERR_FULL, .no_grow = true};
+        struct fault_plan plan = {.call = FAULT_COMMIT, .nth = 5, .times = times, .rc = ERR_FULL};
         emptied(f);
         unsigned hit = live_through(f, &plan, times % 2 == 0);
         assert_in_range(hit, 1, times); /* fewer when what waited shared its commits */

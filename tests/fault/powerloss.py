@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What is left when the power fails: replays a recorded run of the store, cut at many points.
 
-A run of store_driver is recorded by the preloaded shim (record.h): each write to the data file, each sync, each
-acknowledgement, in order. For a cut at one place of that record the disk surely holds what was synced before it, and of
+A run of store_driver is recorded by the preloaded shim (record.h): each write to the data file and to the two files of its
+journal, each sync, each acknowledgement, in order; the driver brings the journal in again and again meanwhile. For a cut at one place of that record the disk surely holds what was synced before it, and of
 the writes that were not synced any part: none, all, some of them, some of their 4 KiB pages, some of their 512-byte
 sectors. Such files are built, and the driver opens each: everything acknowledged before the cut must be there, whole,
 with indexes and counts that fit, and the store must take more.
@@ -11,7 +11,7 @@ Three runs, the second and third being the proof that the test can see:
   real      the store as it is: every cut must be survived
   no sync   the store opened without any sync: loss must be found
   deaf disk the record of the real run, read as if fdatasync did nothing and only writes through O_DSYNC were durable:
-            a store whose head is newer than its body; damage must be found
+            a store whose head is newer than its body, and a journal that is not there; loss or damage must be found
 
   powerloss.py --driver PATH --shim PATH [--cuts N] [--seed N] [--writers N] [--steps N] [--keep DIR]
 """
@@ -25,7 +25,8 @@ import sys
 import tempfile
 import time
 
-HEAD = struct.Struct("=IIQ")
+HEAD = struct.Struct("=HHIQ")
+FILES = ("data.mdb", "journal-0", "journal-1")
 GRAINS = {"writes": 1 << 62, "pages": 4096, "sectors": 512}  # what a disk keeps or drops as a whole
 CHECK_SECONDS = 60
 OUTCOMES = {0: "well", 1: "lost", 2: "damaged"}
@@ -33,10 +34,10 @@ OUTCOMES = {0: "well", 1: "lost", 2: "damaged"}
 
 class Record:
     """One entry of the shim's log."""
-    __slots__ = ("kind", "offset", "data")
+    __slots__ = ("kind", "file", "offset", "data")
 
-    def __init__(self, kind, offset, data):
-        self.kind, self.offset, self.data = kind, offset, data
+    def __init__(self, kind, file, offset, data):
+        self.kind, self.file, self.offset, self.data = kind, file, offset, data
 
 
 def read_log(path):
@@ -44,9 +45,9 @@ def read_log(path):
         raw = handle.read()
     records, at = [], 0
     while at < len(raw):
-        kind, size, offset = HEAD.unpack_from(raw, at)
+        kind, file, size, offset = HEAD.unpack_from(raw, at)
         at += HEAD.size
-        records.append(Record(chr(kind), offset, raw[at:at + size]))
+        records.append(Record(chr(kind), file, offset, raw[at:at + size]))
         at += size
     strange = [r.data for r in records if r.kind == "X"]
     if strange:
@@ -69,12 +70,12 @@ def pieces(low, high, grain):
 
 
 class Disk:
-    """The durable part of the file and the writes that may or may not be on it, up to a moving place in the record."""
+    """The durable part of the files and the writes that may or may not be on them, up to a moving place in the record."""
 
     def __init__(self, records, writers, deaf=False):
         self.records, self.deaf, self.place = records, deaf, 0
-        self.durable = bytearray()
-        self.pending = []  # [number, offset or None, data or the new size]
+        self.durable = [bytearray() for _ in FILES]
+        self.pending = []  # [number, file, offset or None, data or the new size]
         self.acked = [0] * writers
         self.named = False
 
@@ -85,11 +86,11 @@ class Disk:
 
     def step(self, number, record):
         if record.kind == "W":
-            self.pending.append([number, record.offset, bytearray(record.data)])
+            self.pending.append([number, record.file, record.offset, bytearray(record.data)])
         elif record.kind == "T":
-            self.pending.append([number, None, record.offset])
+            self.pending.append([number, record.file, None, record.offset])
         elif record.kind == "E" and not self.deaf:
-            self.settle(record.offset)
+            self.settle(record.file, record.offset)
         elif record.kind == "D":
             self.settle_one(record.offset)
         elif record.kind == "N":
@@ -97,20 +98,24 @@ class Disk:
         elif record.kind == "A":
             self.acknowledge(record.data.decode())
 
-    def settle(self, began):
-        """A sync is over: what was written before it began is durable."""
-        for number, offset, data in self.pending:
-            if number < began:
-                self.apply(self.durable, offset, data)
-        self.pending = [write for write in self.pending if write[0] >= began]
+    def settle(self, synced, began):
+        """A sync of a file is over: what was written to it before it began is durable."""
+        left = []
+        for write in self.pending:
+            number, file, offset, data = write
+            if number < began and file == synced:
+                self.apply(self.durable[file], offset, data)
+            else:
+                left.append(write)
+        self.pending = left
 
     def settle_one(self, number):
         """One write is durable; an older one that it overlaps must not come over it again."""
-        _, offset, data = next(write for write in self.pending if write[0] == number)
-        self.apply(self.durable, offset, data)
+        _, file, offset, data = next(write for write in self.pending if write[0] == number)
+        self.apply(self.durable[file], offset, data)
         self.pending = [write for write in self.pending if write[0] != number]
-        for _, other, bytes_there in self.pending:
-            if other is None:
+        for _, elsewhere, other, bytes_there in self.pending:
+            if other is None or elsewhere != file:
                 continue
             low, high = max(other, offset), min(other + len(bytes_there), offset + len(data))
             if low < high:
@@ -135,27 +140,27 @@ class Disk:
             self.acked[int(words[0])] = int(words[1])
 
     def after_cut(self, policy, chance):
-        """A file that the disk may hold if the power fails now."""
-        image = bytearray(self.durable)
+        """Files that the disk may hold if the power fails now."""
+        images = [bytearray(image) for image in self.durable]
         share = chance.random()
-        for _, offset, data in self.pending:
+        for _, file, offset, data in self.pending:
             if policy == "none":
                 continue
             if policy == "all" or offset is None:
                 if policy == "all" or chance.random() < share:
-                    self.apply(image, offset, data)
+                    self.apply(images[file], offset, data)
                 continue
             for low, high in pieces(offset, offset + len(data), GRAINS[policy]):
                 if chance.random() < share:
-                    put(image, low, data[low - offset:high - offset])
-        return image
+                    put(images[file], low, data[low - offset:high - offset])
+        return images
 
 
 def record_run(options, work, nosync=False):
     """Runs the driver under the shim; returns the records."""
     data, log = os.path.join(work, "data"), os.path.join(work, "log")
     os.mkdir(data, 0o700)
-    env = {**os.environ, "LD_PRELOAD": options.shim, "TEST_RECORD_LOG": log, "TEST_RECORD_FILE": os.path.join(data, "data.mdb"),
+    env = {**os.environ, "LD_PRELOAD": options.shim, "TEST_RECORD_LOG": log, "TEST_RECORD_FILES": ":".join(os.path.join(data, name) for name in FILES),
            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0:detect_leaks=0"}
     command = [options.driver, "run", data, str(options.writers), str(options.steps)] + (["nosync"] if nosync else [])
     with open(os.path.join(work, "acks"), "wb") as acks:
@@ -178,13 +183,14 @@ def places(records, count, chance):
     return sorted(chosen)
 
 
-def check(options, image, acked, work):
-    """What the driver says of a file: (outcome, words)."""
+def check(options, images, acked, work):
+    """What the driver says of the files: (outcome, words)."""
     data = os.path.join(work, "cut")
     shutil.rmtree(data, ignore_errors=True)
     os.mkdir(data, 0o700)
-    with open(os.path.join(data, "data.mdb"), "wb") as handle:
-        handle.write(image)
+    for name, image in zip(FILES, images):
+        with open(os.path.join(data, name), "wb") as handle:
+            handle.write(image)
     try:
         done = subprocess.run([options.driver, "check", data, *map(str, acked)], capture_output=True, text=True,
                               timeout=CHECK_SECONDS, errors="replace")
@@ -193,11 +199,12 @@ def check(options, image, acked, work):
     return OUTCOMES.get(done.returncode, "damaged"), f"exit {done.returncode}: {done.stderr.strip()[-600:]}"
 
 
-def keep(options, image, name):
-    if options.keep:
-        os.makedirs(options.keep, exist_ok=True)
-        with open(os.path.join(options.keep, name), "wb") as handle:
-            handle.write(image)
+def keep(options, images, name):
+    for file, image in zip(FILES, images):
+        if options.keep:
+            os.makedirs(os.path.join(options.keep, name), exist_ok=True)
+            with open(os.path.join(options.keep, name, file), "wb") as handle:
+                handle.write(image)
 
 
 def replay(options, records, count, chance, work, deaf=False):
@@ -207,12 +214,12 @@ def replay(options, records, count, chance, work, deaf=False):
     for place in places(records, count, chance):
         disk.advance(place)
         policy = chance.choice(policies)
-        image = disk.after_cut(policy, chance)
-        outcome, words = check(options, image, disk.acked, work)
+        images = disk.after_cut(policy, chance)
+        outcome, words = check(options, images, disk.acked, work)
         found[outcome] += 1
         if outcome != "well" and not first:
             first = f"cut at record {place} of {len(records)}, unsynced: {policy}, acknowledged {disk.acked}: {outcome}, {words}"
-            keep(options, image, f"cut-{place}-{policy}.mdb")
+            keep(options, images, f"cut-{place}-{policy}")
     return found, first
 
 

@@ -14,12 +14,13 @@
  * LMDB without any sync, by wrapping kv_open at link time: the store itself has no such setting. */
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "queue/base/kv.h"
+#include "queue/base/kv_int.h"
 #include "tests/fault/record.h"
 #include "tests/fault/workload.h"
 
@@ -31,6 +32,7 @@
 enum outcome { WELL, LOST, DAMAGED, WRONG_USE };
 
 static bool no_sync;
+static struct kv *opened; /* the store's */
 
 enum err __real_kv_open(const char *dir, const struct kv_options *options, const char *const tables[],
                         size_t count, struct kv **out) MUST_CHECK;
@@ -43,7 +45,19 @@ enum err __wrap_kv_open(const char *dir, const struct kv_options *options, const
     struct kv_options mine = *options;
 
     mine.no_sync = no_sync;
-    return __real_kv_open(dir, &mine, tables, count, out);
+    enum err rc = __real_kv_open(dir, &mine, tables, count, out);
+    opened = *out;
+    return rc;
+}
+
+/* Brings the journal into the tree again and again: the fault is to fall into that, too. */
+static void *bring_in(void *arg)
+{
+    const atomic_bool *over = arg;
+
+    while (!atomic_load(over) && kv_flush_all(opened) == ERR_OK) {
+    }
+    return NULL;
 }
 
 static struct store *open_store(const char *dir)
@@ -109,6 +123,9 @@ static enum outcome run(const char *dir, unsigned writers, unsigned steps)
     if (store == NULL) {
         return DAMAGED;
     }
+    atomic_bool over = false;
+    pthread_t bringer;
+    CHECK(pthread_create(&bringer, NULL, bring_in, &over) == 0);
     struct workers *workers = workers_new(store, 1, 4);
     workers_handle(workers, QUEUE_DELIVER, workload_job, NULL);
     CHECK(workers_start(workers) == ERR_OK);
@@ -120,6 +137,8 @@ static enum outcome run(const char *dir, unsigned writers, unsigned steps)
     for (unsigned i = 0; i < writers; i++) {
         pthread_join(all[i].thread, NULL);
     }
+    atomic_store(&over, true);
+    pthread_join(bringer, NULL);
     struct snapshot *snap;
     enum err rc = snapshot_open(store, &snap);
     say("reads %s\n", err_name(rc));

@@ -1,6 +1,7 @@
 """Flows: conversations that follow a plan, with the customer's own system called in the middle."""
 import http.server
 import json
+import os
 import threading
 import time
 import unittest
@@ -194,8 +195,9 @@ class ApiCalls(FlowCase):
         for page in [json.dumps(answers).encode(), self.daemon.log_text().encode(), *pages]:
             self.assertNotIn(SECRET.encode(), page)
         self.daemon.stop()
-        with open(self.daemon.data + "/store/data.mdb", "rb") as handle:
-            self.assertNotIn(SECRET.encode(), handle.read())
+        for name in os.listdir(self.daemon.data + "/store"):
+            with open(os.path.join(self.daemon.data, "store", name), "rb") as handle:
+                self.assertNotIn(SECRET.encode(), handle.read(), name)
         self.daemon.start()
         self.assertEqual(self.daemon.call("PUT", "/api/v1/secrets/9bad/", {"value": "x"}, key=self.key).status, 400)
 

@@ -1,4 +1,5 @@
 """HTTPS by the daemon itself: versions, a renewed certificate without dropping anybody, a bad one refused."""
+import contextlib
 import os
 import shutil
 import signal
@@ -73,11 +74,9 @@ class Tls(unittest.TestCase):
         for first in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\xff\xff" + b"\x00" * 64, b""):
             with socket.create_connection(self.address, timeout=20) as connection:
                 connection.sendall(first)
-                connection.shutdown(socket.SHUT_WR)
-                try:
+                with contextlib.suppress(OSError):  # the daemon may have hung up already
+                    connection.shutdown(socket.SHUT_WR)
                     self.assertNotIn(b"HTTP/1.1 2", connection.recv(4096))
-                except ConnectionResetError:
-                    pass
         with self.connect() as connection:
             self.assertEqual(self.me(connection)[0], 200)
 

@@ -188,7 +188,7 @@ class People(WhatsAppCase):
             conversation = self.only_conversation()
             self.assertEqual((conversation["status"], conversation["mode"]), ("handoff", "human"))
             self.assertEqual(event["data"]["conversation"]["id"], conversation["id"])
-            before = len(self.graph.sends)
+            before = len(self.graph.wait_sends(1))  # that a person will come
             self.graph.says(CUSTOMER, "When does the shop open?")
             app.wait("message.received", 2)
             path = f"/api/v1/conversations/{conversation['id']}"

@@ -132,25 +132,6 @@ static bool killed_at_opening(const struct fixture *f, const char *place)
     return false;
 }
 
-/* The store made older in a process of its own: this one must not pass a kill point before its children do,
- * since what the environment wishes is read at the first. */
-static void make_older_apart(struct fixture *f)
-{
-    int status;
-
-    store_close(f->store);
-    f->store = NULL;
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        assert_int_equal(store_open(f->uri, MAP_SIZE, 1024, &f->store), ERR_OK);
-        make_older(f);
-        _exit(0);
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
 /* Killed again and again before and after its commits, each time one commit further on, the way forward is
  * gone to its end by the next opening. Without kill points in the build the first opening goes through. */
 static void test_killed_on_the_way(void **state)
@@ -161,7 +142,7 @@ static void test_killed_on_the_way(void **state)
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         bool killed = true;
         int kills = -1;
-        make_older_apart(f);
+        make_older(f);
         for (int nth = 1; killed && nth < KILLS_MOST; nth++, kills++) {
             char place[64];
             snprintf(place, sizeof place, "%s:%d", places[i], nth);
@@ -181,7 +162,7 @@ static void test_killed_on_the_way(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STORE_TEST(test_killed_on_the_way), /* first: see make_older_apart */
+        STORE_TEST(test_killed_on_the_way),
         STORE_TEST(test_indexes_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
