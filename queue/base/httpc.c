@@ -42,7 +42,9 @@ struct transfer {
     bool queued;
     struct httpc *client;
 
-    CURL *easy;
+    CURL *easy; /* of the handle */
+    struct httpc_handle *handle;
+    bool begun; /* libcurl has or had it */
     struct httpc_parts parts;
     char *pool_name;         /* NULL: the shared pool */
     struct httpc_pool *pool; /* set while libcurl has the transfer */
@@ -201,7 +203,7 @@ static const char *header_or_empty(const struct transfer *t, const char *name)
 /* Frees what a transfer owns. */
 static void transfer_free(struct transfer *t)
 {
-    httpc_pool_spare(t->client->pools, t->pool_name, t->trusted, t->easy);
+    httpc_pool_spare(t->client->pools, t->pool_name, t->trusted, t->handle);
     httpc_parts_free(&t->parts);
     buf_fini(&t->answer_headers);
     buf_fini(&t->answer_body);
@@ -221,7 +223,9 @@ static void finish(struct transfer *t, CURLcode code)
         DL_DELETE(client->queue, t);
     }
     loop_cancel(t->silence);
-    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &answer.status);
+    if (t->begun) { /* else the handle may still know of the transfer before */
+        curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &answer.status);
+    }
     answer.outcome = t->outcome;
     answer.head_done = t->headers_done;
     answer.body = buf_str(&t->answer_body);
@@ -283,6 +287,7 @@ static void on_work(evutil_socket_t fd, short what, void *arg)
         if (t->ending) {
             end(t);
         } else {
+            t->begun = true;
             t->pool = httpc_pool_add(client->pools, t->pool_name, t->trusted, t->easy);
         }
     }
@@ -434,9 +439,6 @@ static void set_hooks(struct transfer *t, const struct httpc_request *request)
     curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
     curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
-    if (request->unix_socket != NULL) {
-        curl_easy_setopt(t->easy, CURLOPT_UNIX_SOCKET_PATH, request->unix_socket);
-    }
     curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS,
                      (long)(request->connect_ms > 0 ? request->connect_ms : CONNECT_MS));
     curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS,
@@ -490,9 +492,10 @@ uint64_t httpc_send(struct httpc *client, const struct httpc_request *request, h
     t->arg = arg;
     buf_init(&t->answer_headers, HEADERS_MAX);
     buf_init(&t->answer_body, t->max_answer);
-    t->easy = httpc_pool_handle(client->pools, t->pool_name, t->trusted);
+    t->handle = httpc_pool_handle(client->pools, request);
+    t->easy = t->handle->easy;
+    fault = httpc_parts_set(&t->parts, t->handle, request);
     set_hooks(t, request);
-    fault = httpc_parts_set(&t->parts, t->easy, request);
     if (fault != NULL) {
         settle(t, HTTPC_BLOCKED, fault);
     }

@@ -6,7 +6,10 @@
 #include "queue/base/httpc_parts.h"
 #include "queue/base/option.h"
 
-#define METHOD_MAX 16
+#define METHOD_MAX   16
+#define ANSWER_SMALL (16l * 1024) /* answers up to this size are read in pieces of PIECE_SMALL bytes: */
+#define PIECE_SMALL  1024l        /* libcurl makes the room for a piece anew for each transfer */
+#define PIECE        (16l * 1024)
 
 /* Whether one of the request's headers has that name. */
 static bool has_header(const struct httpc_request *request, const char *name)
@@ -86,22 +89,23 @@ static bool url_has(CURLU *url, CURLUPart part)
 }
 
 /* Takes the URL apart. NULL, or why it is not one we speak. */
-static const char *set_url(struct httpc_parts *parts, CURL *easy, const char *text)
+static const char *set_url(struct httpc_handle *handle, const char *text)
 {
     const char *colon = strchr(text, ':');
     char *scheme = NULL;
     bool known;
 
-    parts->url = curl_url();
-    CHECK(parts->url != NULL);
+    curl_url_cleanup(handle->url);
+    handle->url = curl_url();
+    CHECK(handle->url != NULL);
     /* libcurl would make a host of what follows one slash, or three. */
     if (colon != NULL && (strncmp(colon, "://", 3) != 0 || colon[3] == '/')) {
         return "the URL has no host where one belongs";
     }
-    if (curl_url_set(parts->url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK) {
+    if (curl_url_set(handle->url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK) {
         return "the URL cannot be read";
     }
-    if (curl_url_get(parts->url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK) {
+    if (curl_url_get(handle->url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK) {
         return "the URL has no scheme";
     }
     known = strcasecmp(scheme, "http") == 0 || strcasecmp(scheme, "https") == 0;
@@ -109,40 +113,56 @@ static const char *set_url(struct httpc_parts *parts, CURL *easy, const char *te
     if (!known) {
         return "the URL is neither http nor https";
     }
-    if (url_has(parts->url, CURLUPART_USER) || url_has(parts->url, CURLUPART_PASSWORD)) {
+    if (url_has(handle->url, CURLUPART_USER) || url_has(handle->url, CURLUPART_PASSWORD)) {
         return "the URL holds a user name or a password";
     }
-    curl_easy_setopt(easy, CURLOPT_CURLU, parts->url);
+    curl_easy_setopt(handle->easy, CURLOPT_CURLU, handle->url);
     return NULL;
 }
 
-/* Sets method and body. NULL, or why not. */
-static const char *set_method(struct httpc_parts *parts, CURL *easy, const struct httpc_request *request)
+static bool is_post(const struct httpc_request *request)
+{
+    return strcmp(request->method, "POST") == 0;
+}
+
+static bool has_body(const struct httpc_request *request)
+{
+    return request->body_size > 0 || is_post(request) || strcmp(request->method, "PUT") == 0 ||
+           strcmp(request->method, "PATCH") == 0;
+}
+
+/* Sets the method. NULL, or why not. */
+static const char *set_method(CURL *easy, const struct httpc_request *request)
 {
     const char *method = request->method;
     size_t len = strlen(method);
-    bool body = request->body_size > 0 || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
-                strcmp(method, "PATCH") == 0;
 
     if (len == 0 || len > METHOD_MAX || strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != len) {
         return "the method is not a word of capital letters";
     }
-    parts->repeatable = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
     if (strcmp(method, "HEAD") == 0) {
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
         return NULL;
     }
-    if (body) {
-        parts->body = xmalloc(request->body_size + 1);
-        if (request->body_size > 0) {
-            memcpy(parts->body, request->body, request->body_size);
-        }
+    if (has_body(request)) {
         curl_easy_setopt(easy, CURLOPT_POST, 1L);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, parts->body);
     }
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
     return NULL;
+}
+
+/* Copies the body. */
+static void set_body(struct httpc_parts *parts, CURL *easy, const struct httpc_request *request)
+{
+    if (!has_body(request) || strcmp(request->method, "HEAD") == 0) {
+        return;
+    }
+    parts->body = xmalloc(request->body_size + 1);
+    if (request->body_size > 0) {
+        memcpy(parts->body, request->body, request->body_size);
+    }
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, parts->body);
 }
 
 /* The options that are the same for every transfer but for the version. */
@@ -167,22 +187,79 @@ static void set_rules(CURL *easy, const struct httpc_request *request)
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "Chasqui/" CHASQUI_VERSION);
 }
 
-/* Puts the whole request into the handle. */
-const char *httpc_parts_set(struct httpc_parts *parts, CURL *easy, const struct httpc_request *request)
+/* Begins with nothing set and sets what stays. NULL, or why the request cannot be sent. */
+static const char *make_ready(struct httpc_handle *handle, const struct httpc_request *request)
 {
     const char *fault;
 
-    *parts = (struct httpc_parts){0};
-    set_rules(easy, request);
-    fault = set_url(parts, easy, request->url);
-    fault = fault != NULL ? fault : set_method(parts, easy, request);
-    return fault != NULL ? fault : set_headers(parts, easy, request);
+    free(handle->ready_for);
+    handle->ready_for = NULL;
+    curl_easy_reset(handle->easy);
+    set_rules(handle->easy, request);
+    fault = set_url(handle, request->url);
+    fault = fault != NULL ? fault : set_method(handle->easy, request);
+    if (request->unix_socket != NULL) {
+        curl_easy_setopt(handle->easy, CURLOPT_UNIX_SOCKET_PATH, request->unix_socket);
+    } else if (fault == NULL && is_post(request)) {
+        handle->ready_for = xstrdup(request->url);
+        handle->http2 = request->http2;
+    }
+    return fault;
 }
 
-/* Frees the copies; the handle that points to them is gone. */
+/* Puts the whole request into the handle. */
+const char *httpc_parts_set(struct httpc_parts *parts, struct httpc_handle *handle,
+                            const struct httpc_request *request)
+{
+    bool small = request->max_answer > 0 && request->max_answer <= (size_t)ANSWER_SMALL;
+    const char *fault = NULL;
+
+    *parts = (struct httpc_parts){.repeatable = strcmp(request->method, "GET") == 0 ||
+                                                strcmp(request->method, "HEAD") == 0};
+    if (!httpc_handle_fits(handle, request)) {
+        fault = make_ready(handle, request);
+    }
+    curl_easy_setopt(handle->easy, CURLOPT_BUFFERSIZE, small ? PIECE_SMALL : PIECE);
+    set_body(parts, handle->easy, request);
+    return fault != NULL ? fault : set_headers(parts, handle->easy, request);
+}
+
+/* Frees the copies; the handle does not point to them any more. */
 void httpc_parts_free(struct httpc_parts *parts)
 {
-    curl_url_cleanup(parts->url);
     curl_slist_free_all(parts->headers);
     free(parts->body);
+}
+
+/* ---- handles ---- */
+
+struct httpc_handle *httpc_handle_new(void)
+{
+    struct httpc_handle *handle = xcalloc(1, sizeof(*handle));
+
+    handle->easy = curl_easy_init();
+    CHECK(handle->easy != NULL);
+    return handle;
+}
+
+void httpc_handle_free(struct httpc_handle *handle)
+{
+    curl_easy_cleanup(handle->easy);
+    curl_url_cleanup(handle->url);
+    free(handle->ready_for);
+    free(handle);
+}
+
+void httpc_handle_rest(struct httpc_handle *handle)
+{
+    curl_easy_setopt(handle->easy, CURLOPT_ERRORBUFFER, NULL);
+    curl_easy_setopt(handle->easy, CURLOPT_HTTPHEADER, NULL);
+    curl_easy_setopt(handle->easy, CURLOPT_POSTFIELDS, NULL);
+    curl_easy_setopt(handle->easy, CURLOPT_PRIVATE, NULL);
+}
+
+bool httpc_handle_fits(const struct httpc_handle *handle, const struct httpc_request *request)
+{
+    return handle->ready_for != NULL && handle->http2 == request->http2 && is_post(request) &&
+           request->unix_socket == NULL && strcmp(handle->ready_for, request->url) == 0;
 }

@@ -11,6 +11,7 @@
 #include <uthash.h>
 #include <utlist.h>
 
+#include "queue/base/httpc_parts.h"
 #include "queue/base/httpc_pool.h"
 #include "queue/base/loop.h"
 
@@ -36,7 +37,7 @@ struct httpc_pool {
     struct watch *watches;
     size_t users;
     struct loop_timer *idle;
-    CURL *spares[SPARES];
+    struct httpc_handle *spares[SPARES]; /* the last one rested last */
     size_t spare_count;
 };
 
@@ -61,7 +62,7 @@ static void pool_free(struct httpc_pool *pool)
     HASH_DEL(pool->all->table, pool);
     loop_cancel(pool->idle);
     while (pool->spare_count > 0) {
-        curl_easy_cleanup(pool->spares[--pool->spare_count]);
+        httpc_handle_free(pool->spares[--pool->spare_count]);
     }
     curl_multi_cleanup(pool->multi);
     event_del(&pool->timer);
@@ -244,31 +245,42 @@ void httpc_pools_free(struct httpc_pools *pools)
     free(pools);
 }
 
-/* A handle with nothing set. */
-CURL *httpc_pool_handle(struct httpc_pools *pools, const char *name, bool trusted)
+/* The spare handle that is to be used next for the request. */
+static size_t spare_for(const struct httpc_pool *pool, const struct httpc_request *request)
 {
-    struct httpc_pool *pool = pool_find(pools, name, trusted);
-    CURL *easy;
-
-    if (pool != NULL && pool->spare_count > 0) {
-        return pool->spares[--pool->spare_count];
+    for (size_t i = pool->spare_count; i > 0; i--) {
+        if (httpc_handle_fits(pool->spares[i - 1], request)) {
+            return i - 1;
+        }
     }
-    easy = curl_easy_init();
-    CHECK(easy != NULL);
-    return easy;
+    return pool->spare_count - 1;
+}
+
+/* A spare handle, or a new one. */
+struct httpc_handle *httpc_pool_handle(struct httpc_pools *pools, const struct httpc_request *request)
+{
+    struct httpc_pool *pool = pool_find(pools, request->pool, request->trusted);
+
+    if (pool == NULL || pool->spare_count == 0) {
+        return httpc_handle_new();
+    }
+    size_t at = spare_for(pool, request);
+    struct httpc_handle *handle = pool->spares[at];
+    pool->spares[at] = pool->spares[--pool->spare_count];
+    return handle;
 }
 
 /* Keeps a handle for the pool's next transfer, or frees it. */
-void httpc_pool_spare(struct httpc_pools *pools, const char *name, bool trusted, CURL *easy)
+void httpc_pool_spare(struct httpc_pools *pools, const char *name, bool trusted, struct httpc_handle *handle)
 {
     struct httpc_pool *pool = pool_find(pools, name, trusted);
 
     if (pool == NULL || pool->spare_count == SPARES) {
-        curl_easy_cleanup(easy);
+        httpc_handle_free(handle);
         return;
     }
-    curl_easy_reset(easy);
-    pool->spares[pool->spare_count++] = easy;
+    httpc_handle_rest(handle);
+    pool->spares[pool->spare_count++] = handle;
 }
 
 /* Starts a transfer; libcurl begins with it at the loop's next turn. */

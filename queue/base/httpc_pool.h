@@ -22,11 +22,12 @@ struct httpc_pools *httpc_pools_new(struct loop *loop, httpc_pool_done_fn done);
 /* No transfer is in any pool. */
 void httpc_pools_free(struct httpc_pools *pools);
 
-/* A handle with nothing set, used before by the same pool or new: making one costs as much as a small
- * transfer. */
-CURL *httpc_pool_handle(struct httpc_pools *pools, const char *name, bool trusted);
+struct httpc_handle;
+struct httpc_request;
+/* A handle for the request: one that the same pool used before, at best for the same URL, or a new one. */
+struct httpc_handle *httpc_pool_handle(struct httpc_pools *pools, const struct httpc_request *request);
 /* Takes back a handle that is in no pool; what it points to may be freed afterwards. */
-void httpc_pool_spare(struct httpc_pools *pools, const char *name, bool trusted, CURL *easy);
+void httpc_pool_spare(struct httpc_pools *pools, const char *name, bool trusted, struct httpc_handle *handle);
 
 /* Starts a transfer in the pool of that name (NULL: the shared one). Never calls done itself. */
 struct httpc_pool *httpc_pool_add(struct httpc_pools *pools, const char *name, bool trusted, CURL *easy);
