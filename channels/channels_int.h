@@ -33,7 +33,8 @@ enum err conversation_move(struct changes *cs, struct snapshot *snap, const char
                            const char *to, const char *except) MUST_CHECK;
 
 /* ---- sealed.c ---- */
-/* A number for texts that end in what was drawn at random, as ids and sealed texts do: only the end counts. */
+/* A number for texts that end in what was drawn at random, as ids and sealed texts do: only the end counts.
+ */
 unsigned slot_number(const char *text, size_t size);
 /* As unseal; thread: any. What is not long is opened once and then kept in memory. */
 enum err sealed_open(const char *context, const char *sealed, struct buf *out) MUST_CHECK;
@@ -42,6 +43,12 @@ enum err sealed_open(const char *context, const char *sealed, struct buf *out) M
 /* A stored hook: its bytes live as long as the snapshot. *about: new reference to the line about the call. */
 enum err hook_get(struct snapshot *snap, const char *part, const char *id, json_t **about, const char **body,
                   size_t *size) MUST_CHECK;
+
+/* ---- intake.c ---- */
+/* Adds what a post of one single message does, as its job would. False: it is none of that kind, or cannot be
+ * taken now; cs may hold half of it then. */
+bool intake_at_once(struct changes *cs, struct snapshot *snap, const char *part, const json_t *channel,
+                    const char *body, size_t size) MUST_CHECK;
 
 /* True while a post to this channel that came before that moment (wall time) is not taken apart. */
 bool hook_waits(struct store *store, const char *part, const char *channel_id, int64_t before_ms);
@@ -100,7 +107,8 @@ void pace_reset(void);
 #define DOUBT_LOOK_MS 500 /* how often a message in doubt looks whether a status has settled it */
 /* True if the platform may have been called and did not tell what became of it. */
 bool doubt_is(const json_t *message);
-/* The wait for word counts from now (to be put by the caller); is_dated: it counts already, in this run of the process. */
+/* The wait for word counts from now (to be put by the caller); is_dated: it counts already, in this run of
+ * the process. */
 void doubt_date(json_t *message);
 bool doubt_is_dated(const json_t *message);
 /* What is left of the wait of a dated doubt; 0: decide. */

@@ -184,7 +184,7 @@ static void notice_add(struct changes *cs, const struct intake *t, const json_t 
     json_decref(record);
 }
 
-static enum err message_item(struct changes *cs, struct snapshot *snap, const struct intake *t,
+static enum err message_item(struct changes *cs, struct snapshot *snap, const char *part,
                              const json_t *channel, const json_t *body)
 {
     struct message_inbound in = {.channel = channel,
@@ -200,7 +200,7 @@ static enum err message_item(struct changes *cs, struct snapshot *snap, const st
                                  .turn_delay_ms = channel_quiet_ms(channel)};
     struct message_received received;
 
-    return message_receive(cs, snap, part_of(t), &in, &received);
+    return message_receive(cs, snap, part, &in, &received);
 }
 
 /* Puts a status off until its message may be known; after the last round it is counted only. The lanes are
@@ -271,7 +271,7 @@ static enum err dispatch(struct changes *cs, struct snapshot *snap, const struct
 
     switch (item->kind) {
     case INBOUND_MESSAGE:
-        return message_item(cs, snap, t, channel, item->body);
+        return message_item(cs, snap, part_of(t), channel, item->body);
     case INBOUND_STATUS:
         rc = status_apply(cs, snap, part_of(t), jx_str(channel, "id"), item->body);
         if (rc == ERR_NOTFOUND) {
@@ -367,6 +367,29 @@ static void intake_step(struct intake *t)
     changes_ack(cs, t->job);
     KILL_POINT("intake.before");
     job_finish(t->job, cs, finished, t);
+}
+
+/* ---- without a job ---- */
+
+bool intake_at_once(struct changes *cs, struct snapshot *snap, const char *part, const json_t *channel,
+                    const char *body, size_t size)
+{
+    const struct channel_ops *ops = channel_ops(jx_str_or(channel, "type", ""));
+    const char *number = jx_str_or(channel, "phone_number_id", "");
+    struct inbound_list list = {0};
+    bool taken = false;
+
+    if (ops == NULL || ops->parse == NULL) {
+        return false;
+    }
+    if (ops->parse(channel, body, size, &list) == ERR_OK && list.count == 1 &&
+        list.items[0].kind == INBOUND_MESSAGE) {
+        const json_t *item = list.items[0].body;
+        bool ours = strcmp(jx_str_or(item, "address", number), number) == 0;
+        taken = ours && message_item(cs, snap, part, channel, item) == ERR_OK;
+    }
+    inbound_list_free(&list);
+    return taken;
 }
 
 /* ---- start ---- */

@@ -107,6 +107,8 @@ struct queue_lane {
 };
 /* fn for each lane, at most `most` of them, in no order. Reads the first job of each: not for a hot path. */
 void store_queue_walk(struct store *store, size_t most, void (*fn)(const struct queue_lane *lane, void *arg), void *arg);
+/* True if the lane has no job, waiting or under way, as far as commits that were answered tell. */
+bool store_lane_idle(struct store *store, enum queue_id queue, const char *part, const char *lane);
 void store_queue_shape(struct store *store, enum queue_id queue, struct queue_shape *out);
 /* Wall time at which the first job of a lane was pushed; 0 if the lane is empty. */
 int64_t store_lane_oldest(struct store *store, enum queue_id queue, const char *part, const char *lane);

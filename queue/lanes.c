@@ -303,6 +303,14 @@ void lanes_release(struct lanes *lanes, const struct lane_name *name, uint64_t e
     pthread_mutex_unlock(&lanes->lock);
 }
 
+bool lanes_idle(struct lanes *lanes, const struct lane_name *name)
+{
+    pthread_mutex_lock(&lanes->lock);
+    bool idle = lane_find(lanes, name) == NULL;
+    pthread_mutex_unlock(&lanes->lock);
+    return idle;
+}
+
 bool lanes_holds(struct lanes *lanes, const struct lane_name *name, uint64_t seq, uint64_t epoch)
 {
     pthread_mutex_lock(&lanes->lock);

@@ -35,6 +35,8 @@ void lanes_ack(struct lanes *lanes, const struct lane_name *name, uint64_t next_
  * lease. */
 void lanes_release(struct lanes *lanes, const struct lane_name *name, uint64_t epoch, int64_t due);
 
+/* True if the lane has no job, waiting or held. */
+bool lanes_idle(struct lanes *lanes, const struct lane_name *name);
 /* True if this lease is the lane's and its end is not yet on the way to the disk. */
 bool lanes_holds(struct lanes *lanes, const struct lane_name *name, uint64_t seq, uint64_t epoch);
 /* Marks that the lease's end is in the transaction under way, or (false) that it came to nothing. */

@@ -182,9 +182,21 @@ bool store_accepts(struct store *store)
     return committer_has_room(store->committer) && !disk_low(store);
 }
 
+bool store_calm(struct store *store)
+{
+    return committer_load(store->committer).news < COMMITTER_CALM;
+}
+
 enum err store_backup(struct store *store, const char *dir)
 {
     return store->engine->copy(store->self, dir);
+}
+
+bool store_lane_idle(struct store *store, enum queue_id queue, const char *part, const char *lane)
+{
+    const struct lane_name name = {.queue = (unsigned)queue, .part = part, .lane = lane};
+
+    return lanes_idle(store->lanes, &name);
 }
 
 void store_queue_shape(struct store *store, enum queue_id queue, struct queue_shape *out)

@@ -155,6 +155,8 @@ void store_status(struct store *store, struct store_status *out);
 void store_set_reserve(struct store *store, uint64_t bytes);
 /* True if new work may be taken in: writable, disk above the reserve, backlog below its limit. Cheap. */
 bool store_accepts(struct store *store);
+/* True while little comes in from outside: there is time to do at once what may wait for a job. Cheap. */
+bool store_calm(struct store *store);
 /* Consistent compacted copy of everything committed before the call, into the empty directory dir. May take long. */
 enum err store_backup(struct store *store, const char *dir) MUST_CHECK;
 

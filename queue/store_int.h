@@ -38,7 +38,8 @@ struct committer_status {
     unsigned waiting;
     uint64_t commits, changes, commit_us_sum;
 };
-/* How the committer is doing, for workers that pace themselves. */
+/* How the committer is doing, for workers that pace themselves and for who asks whether there is time. */
+#define COMMITTER_CALM 6 /* with less news than this in each commit */
 struct committer_load {
     uint64_t commits;
     unsigned news; /* change-sets of others than workers in one commit, a running mean; 0: calm */

@@ -31,8 +31,7 @@
 #define BACK_MS     1000 /* a job handed back because the store could not take its end */
 #define CONFLICT_MS 20   /* a job handed back because its handler does not decide again */
 #define LOST_MS     60000
-#define PACE_CALM   6 /* with less news than this in each commit, workers start what they can hold */
-#define PACE_JOBS   2 /* with more, as many for each commit */
+#define PACE_JOBS   2 /* while the committer is not calm, as many for each commit */
 #define PACE_MS     2 /* a worker that waits for a commit looks again after this time anyway */
 
 enum phase { PHASE_RUN, PHASE_QUIET, PHASE_CUT };
@@ -265,7 +264,7 @@ static bool may_start(struct worker *worker)
 {
     struct committer_load load = committer_load(worker_store(worker)->committer);
 
-    if (load.news < PACE_CALM) {
+    if (load.news < COMMITTER_CALM) {
         return true;
     }
     if (worker->paced_at != load.commits) {

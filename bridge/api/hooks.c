@@ -1,5 +1,5 @@
 /* hooks.c: where platforms post. The order is the promise: signature over the raw bytes, durable, then 200.
- * Nothing is looked into here; a platform that gets anything but 200 posts again. */
+ * What is in a post decides nothing here; a platform that gets anything but 200 posts again. */
 #include <string.h>
 
 #include "bridge/api/call.h"
@@ -96,9 +96,40 @@ static void on_stored(enum err rc, uint64_t rev, void *arg)
     }
 }
 
+/* A post under way. */
+struct hook_post {
+    struct call *call;
+    const char *part, *channel_id;
+};
+
+/* Stores the post as it came, for its job. */
+static void store_raw(struct hook_post *post)
+{
+    struct call *c = post->call;
+    struct changes *cs = changes_new();
+    char id[ID_SIZE];
+    size_t size;
+    const char *body = http_body(c->req, &size);
+
+    channel_hook_store(cs, post->part, post->channel_id, body, size, id);
+    store_submit(c->api->app->store, cs, on_stored, c);
+}
+
+/* The post and what follows from it were to be stored together; where that cannot be, the post alone is. */
+static void on_taken(enum err rc, uint64_t rev, void *arg)
+{
+    struct hook_post *post = arg;
+
+    if (rc == ERR_CONFLICT || rc == ERR_SEEN || rc == ERR_LIMIT || rc == ERR_INVALID) {
+        store_raw(post);
+    } else {
+        on_stored(rc, rev, post->call);
+    }
+}
+
 void hooks_take(struct call *c)
 {
-    char part[PARTITION_SIZE], id[ID_SIZE];
+    char part[PARTITION_SIZE];
     const struct channel_ops *ops;
     struct app *app = c->api->app;
     json_t *channel = find(c, &ops, part);
@@ -120,8 +151,14 @@ void hooks_take(struct call *c)
         turn_away(c);
         return;
     }
-    struct changes *cs = changes_new();
-    channel_hook_store(cs, part, jx_str_or(channel, "id", ""), call.body, call.body_size, id);
+    struct hook_post *post = arena_alloc(c->arena, sizeof *post);
+    *post = (struct hook_post){
+        .call = c, .part = arena_strdup(c->arena, part), .channel_id = jx_str_or(channel, "id", "")};
+    struct changes *cs = channel_hook_take(app->store, c->snap, part, channel, call.body, call.body_size);
     call_wait(c);
-    store_submit(app->store, cs, on_stored, c);
+    if (cs != NULL) {
+        store_submit(app->store, cs, on_taken, post);
+    } else {
+        store_raw(post);
+    }
 }

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
@@ -273,6 +274,7 @@ static bool obey(const char *line)
     port = peer_bare(peer_port(bench.peers), &pid);
     run_turns("floor", port, in_flight, count);
     kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
     return true;
 }
 

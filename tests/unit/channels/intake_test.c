@@ -396,13 +396,94 @@ static void test_channel_gone(void **state)
     json_decref(channel);
 }
 
+/* The set that takes the payload at once, NULL if it goes the usual way. */
+static struct changes *at_once(struct fixture *f, const json_t *channel, const char *payload)
+{
+    struct snapshot *snap = fixture_snapshot(f);
+    struct changes *cs = channel_hook_take(f->store, snap, PART, channel, payload, strlen(payload));
+
+    snapshot_close(snap);
+    return cs;
+}
+
+#define ONE(id, body) OPEN VALUE("123", "\"messages\":[" TEXT("16505551234", id, body) "]") CLOSE
+
+/* A post of one message is one change-set: hook, message and turn, and no job in between. */
+static void test_one_message_at_once(void **state)
+{
+    struct fixture *f = *state;
+    json_t *channel = fixture_channel(f, PART);
+    struct changes *first = at_once(f, channel, ONE("a", "one"));
+    struct changes *same = at_once(f, channel, ONE("a", "one"));
+    struct changes *other = at_once(f, channel, ONE("b", "two"));
+
+    assert_non_null(first);
+    assert_non_null(same);
+    assert_non_null(other);
+    assert_int_equal(fixture_submit(f, first), ERR_OK);
+    assert_int_equal(fixture_count(f, KIND_HOOK, PART), 1);
+    assert_int_equal(fixture_count(f, KIND_MESSAGE, PART), 1);
+    assert_int_equal(fixture_jobs(f, QUEUE_INTAKE), 0);
+    assert_int_equal(fixture_jobs(f, QUEUE_TURN), 1);
+    assert_int_equal(fixture_submit(f, same), ERR_SEEN);
+    assert_int_equal(fixture_submit(f, other), ERR_CONFLICT); /* it was to begin a conversation of its own */
+    assert_int_equal(fixture_count(f, KIND_HOOK, PART), 1);
+    other = at_once(f, channel, ONE("b", "two"));
+    assert_int_equal(fixture_submit(f, other), ERR_OK);
+    assert_int_equal(fixture_count(f, KIND_CONVERSATION, PART), 1);
+    assert_int_equal(fixture_count(f, KIND_MESSAGE, PART), 2);
+    json_decref(channel);
+}
+
+/* What is not one message for this channel, or could overtake what waits, goes the usual way. */
+static void test_not_at_once(void **state)
+{
+    static const struct {
+        const char *label, *payload;
+    } cases[] = {
+        {"not JSON", "{"},
+        {"empty", OPEN VALUE("123", "\"messages\":[]") CLOSE},
+        {"two messages", OPEN VALUE("123", "\"messages\":[" TEXT("16505551234", "a", "one") "," TEXT(
+                                               "16505551234", "b", "two") "]") CLOSE},
+        {"another number", OPEN VALUE("124", "\"messages\":[" TEXT("16505551234", "a", "one") "]") CLOSE},
+        {"a bad one", OPEN VALUE("123", "\"messages\":[{\"id\":\"c\",\"type\":\"text\"}]") CLOSE},
+        {"a status", OPEN VALUE("123", "\"statuses\":[{\"id\":\"x\",\"status\":\"sent\",\"timestamp\":\"1\","
+                                       "\"recipient_id\":\"16505551234\"}]") CLOSE},
+        {"a notice", OPEN "{\"field\":\"account_alerts\",\"value\":{\"x\":1}}" CLOSE},
+    };
+    struct fixture *f = *state;
+    json_t *channel = fixture_channel(f, PART);
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (at_once(f, channel, cases[i].payload) != NULL) {
+            fail_msg("%s", cases[i].label);
+        }
+    }
+    post(f, PART, channel, ONE("a", "one")); /* waits: no workers run */
+    assert_null(at_once(f, channel, ONE("b", "two")));
+    fixture_start(f);
+    fixture_wait(intake_idle, f, "intake");
+    struct changes *now = at_once(f, channel, ONE("b", "two"));
+    assert_non_null(now);
+    changes_free(now);
+    json_decref(channel);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
     const struct CMUnitTest tests[] = {
-        TEST(test_random_posts),     TEST(test_batch),        TEST(test_unreadable),
-        TEST(test_other_number),     TEST(test_long_batch),   TEST(test_status_before_answer),
-        TEST(test_status_of_nobody), TEST(test_channel_gone), TEST(test_status_of_other_channel),
+        TEST(test_random_posts),
+        TEST(test_one_message_at_once),
+        TEST(test_not_at_once),
+        TEST(test_batch),
+        TEST(test_unreadable),
+        TEST(test_other_number),
+        TEST(test_long_batch),
+        TEST(test_status_before_answer),
+        TEST(test_status_of_nobody),
+        TEST(test_channel_gone),
+        TEST(test_status_of_other_channel),
     };
 
     return cmocka_run_group_tests(tests, fixture_keys, NULL);
