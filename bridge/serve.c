@@ -140,6 +140,58 @@ static int open_master_key(void)
                         : start_failed("read the master key", rc, "master.key must be a file of mode 0600");
 }
 
+#define RESTORE "restore a backup into a new directory: chasqui restore BACKUP --data NEW"
+
+/* A page of the store's file that is not there, or that the disk does not give, ends the process: by a
+ * sentence, not by a bare signal. Only what may be called in a handler. */
+static void page_missing(int number, siginfo_t *info, void *context)
+{
+    static const char text[] =
+        "chasqui: the store's file is cut short, or the disk does not give a part of it\n"
+        "  look at the disk; if the file is damaged, " RESTORE "\n";
+    (void)context;
+    if (info->si_code == BUS_ADRALN) {
+        signal(number, SIG_DFL); /* our own fault: as ever */
+        return;
+    }
+    ssize_t said = write(STDERR_FILENO, text, sizeof(text) - 1);
+    _exit(said < 0 ? 2 : 1);
+}
+
+static void watch_pages(void)
+{
+    struct sigaction action = {.sa_sigaction = page_missing, .sa_flags = SA_SIGINFO};
+    CHECK(sigaction(SIGBUS, &action, NULL) == 0);
+}
+
+/* What to do about a store that does not open. */
+static const char *store_advice(enum err rc)
+{
+    switch (rc) {
+    case ERR_BUSY:
+        return "another chasqui serves this directory";
+    case ERR_SCHEMA:
+        return "a newer version wrote it: start that one";
+    case ERR_CORRUPT:
+        return RESTORE;
+    default:
+        return "";
+    }
+}
+
+/* The store still has the account that init made: an empty one is a lost one. */
+static int check_store(struct store *store)
+{
+    struct snapshot *snap = NULL;
+    enum err rc = snapshot_open(store, &snap);
+    if (rc != ERR_OK) {
+        return start_failed("read the store", rc, store_advice(rc));
+    }
+    bool found = snapshot_count(snap, KIND_ACCOUNT, PARTITION_GLOBAL, INDEX_NONE, NULL) > 0;
+    snapshot_close(snap);
+    return found ? 0 : start_failed("use the store: it is empty", ERR_CORRUPT, RESTORE);
+}
+
 /* Store and knowledge index. */
 static int open_state(struct app *app)
 {
@@ -151,8 +203,10 @@ static int open_state(struct app *app)
                              &app->store);
     free(uri);
     if (rc != ERR_OK) {
-        return start_failed("open the store", rc,
-                            rc == ERR_BUSY ? "another chasqui serves this directory" : "");
+        return start_failed("open the store", rc, store_advice(rc));
+    }
+    if (check_store(app->store)) {
+        return 1;
     }
     store_set_reserve(app->store, (uint64_t)option_int(OPT_STORE_RESERVE));
     char *index = serve_path("index");
@@ -333,7 +387,8 @@ static bool given_up(struct app *app, int64_t *since)
     return grace > 0 && now - *since >= grace;
 }
 
-/* Waits for the signal to stop, reloading on the way, or for the store to be given up. Returns the exit code. */
+/* Waits for the signal to stop, reloading on the way, or for the store to be given up. Returns the exit code.
+ */
 static int run_until_told(struct app *app, const sigset_t *signals)
 {
     const struct timespec look = {.tv_sec = 1};
@@ -362,6 +417,7 @@ int serve_run(void)
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     process_limits();
+    watch_pages();
 
     static struct app app;
     app.data_dir = serve_data_dir();

@@ -125,9 +125,10 @@ class DiskFails(Fault):
         self.serve(Quiet(send_doubt_grace="20s", store_read_only_grace="0s"))
 
     def inject(self, calls):
-        """From now on these calls on the store's file fail with EIO, in every thread."""
-        data = os.path.join(self.daemon.data, "store", "data.mdb")
-        tracer = subprocess.Popen(["strace", "-f", "-o", os.path.join(self.daemon.dir, "strace"), "-P", data, "-e", "trace=" + calls,
+        """From now on these calls on the store's files fail with EIO, in every thread."""
+        store = os.path.join(self.daemon.data, "store")
+        paths = [part for name in os.listdir(store) for part in ("-P", os.path.join(store, name))]
+        tracer = subprocess.Popen(["strace", "-f", "-o", os.path.join(self.daemon.dir, "strace"), *paths, "-e", "trace=" + calls,
                                    "-e", f"inject={calls}:error=EIO", "-p", str(self.daemon.process.pid)],
                                   stderr=subprocess.PIPE, text=True)
         self.addCleanup(tracer.stderr.close)
@@ -171,7 +172,7 @@ class DiskFails(Fault):
               "processor time while read-only")
 
     def test_failed_sync_is_the_last_acknowledgement_until_a_restart(self):
-        self.fails_for_good("fdatasync")
+        self.fails_for_good("fdatasync,fsync")
 
     def test_read_only_for_longer_than_the_grace_it_ends_to_be_started_again(self):
         self.daemon.stop()
@@ -179,7 +180,7 @@ class DiskFails(Fault):
         self.daemon.start()
         customers = self.customers(threads=3)
         customers.wait(200, 15)
-        end = self.inject("fdatasync")
+        end = self.inject("fdatasync,fsync")
         self.assert_unready("read_only")
         self.assertIn("store.read_only_grace", self.ready().json["error"]["message"])
         self.assertEqual(self.daemon.process.wait(30), 9)
@@ -194,7 +195,56 @@ class DiskFails(Fault):
         self.assert_all_answered(customers)
 
     def test_failed_write_is_the_last_acknowledgement_until_a_restart(self):
-        self.fails_for_good("pwrite64,writev,pwritev")
+        self.fails_for_good("write,pwrite64,writev,pwritev,pwritev2")
+
+
+class Damaged(unittest.TestCase):
+    """What a crash of the machine, a full disk or a hand may have made of the store's file."""
+    DAMAGES = (("empty", lambda good: b""), ("cut to two pages", lambda good: good[:8192]),
+               ("cut to half", lambda good: good[:len(good) // 2]), ("without a head", lambda good: bytes(8192) + good[8192:]),
+               ("half a head", lambda good: bytes(4096) + good[4096:]), ("something else", lambda good: b"x" * len(good)),
+               ("all but the head", lambda good: good[:8192] + b"\xa5" * (len(good) - 8192)), ("gone", None))
+
+    def test_a_damaged_store_is_refused_with_the_way_out_and_never_served_as_empty(self):
+        daemon = Daemon().start()
+        self.addCleanup(daemon.close)
+        for number in range(30):
+            daemon.push(f"Page {number}", f"Line {number} of what the shop knows. " * 40)
+        there = daemon.ok(daemon.get(f"/api/v1/agents/{daemon.agent}/knowledge/?page_size=100"))
+        path = os.path.join(daemon.data, "store", "data.mdb")
+        self.assertEqual(daemon.stop(), 0)
+        with open(path, "rb") as handle:
+            good = handle.read()
+        for label, damage in self.DAMAGES:
+            with self.subTest(label):
+                os.unlink(path)
+                if damage:
+                    with open(path, "wb") as handle:
+                        handle.write(damage(good))
+                done = daemon.cli("serve", "--listen", "127.0.0.1:0", timeout=30)
+                self.assertEqual(done.returncode, 1, done.stderr)
+                self.assertEqual(done.stdout, "")
+                self.assertIn("chasqui restore", done.stderr)
+        with open(path, "wb") as handle:
+            handle.write(good)
+        daemon.start()
+        self.assertEqual(daemon.ok(daemon.get(f"/api/v1/agents/{daemon.agent}/knowledge/?page_size=100")), there)
+
+
+class LogFull(Fault):
+    def test_a_log_that_takes_nothing_holds_nothing_up(self):
+        with open("/dev/full", "wb") as full:
+            daemon = Daemon()
+            daemon.log_handle = full
+            self.serve(daemon)
+            customers = self.customers(threads=2)
+            customers.wait(200, 20)
+            self.assert_all_answered(customers)
+            self.assertEqual(self.ready().status, 200)
+            self.daemon.restart()
+            self.assertEqual(self.daemon.stop(), 0)
+            self.daemon.log_handle = None
+            self.daemon.start()
 
 
 class Unit(unittest.TestCase):
