@@ -111,6 +111,8 @@ static void store_figures(struct store *store, struct buf *out)
     figure(out, "chasqui_store_disk_low", "gauge", "1 while free space is below the reserve.",
            status.disk_low);
     figure(out, "chasqui_store_waiting", "gauge", "Change-sets waiting for the committer.", status.waiting);
+    figure(out, "chasqui_store_oldest_reader_seconds", "gauge", "Age of the oldest open snapshot.",
+           (double)status.oldest_reader_ms / 1000);
     figure(out, "chasqui_store_used_bytes", "gauge", "Bytes of the store in use.", (double)status.used_bytes);
     figure(out, "chasqui_store_commits_total", "counter", "Durable commits.", (double)status.commits);
     figure(out, "chasqui_store_changes_total", "counter", "Change-sets committed.", (double)status.changes);

@@ -85,14 +85,19 @@ class Crash(CrashCase):
         threads = [threading.Thread(target=customers, args=(part,)) for part in range(4)]
         for thread in threads:
             thread.start()
+        starts = []
         try:
             for _ in range(ROUNDS):
                 time.sleep(chance.uniform(0.005, 0.25))  # the moment of the kill is what is random here
-                self.daemon.restart()
+                self.daemon.kill()
+                began = time.monotonic()
+                self.daemon.start()
+                starts.append(time.monotonic() - began)
         finally:
             stop.set()
             for thread in threads:
                 thread.join()
+        print(f"      listening again after {sorted(starts)[len(starts) // 2]:.2f} s (median), {max(starts):.2f} s at most")
         decide_doubts(self.daemon, self.graph)
         return acked, assert_answered_once(self, self.daemon, self.graph, acked)
 
