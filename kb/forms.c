@@ -94,27 +94,68 @@ static size_t form_insert(struct kb_form *forms, size_t count, const struct kb_f
 struct asked {
     const char *text;
     size_t len, count;
+    size_t last, third; /* bytes before the last letter, and of the first three */
     int32_t cps[KB_WORD_CPS];
     unsigned languages;
 };
 
-/* Adds the forms out of one index to those found. */
+/* Adds the word at position - 1 to the forms if it is one. */
+static size_t form_take(const struct kb_index *index, uint32_t position, const struct asked *w,
+                        struct kb_form *forms, size_t found)
+{
+    const struct kb_vocable *v = &index->words[position - 1];
+    const char *text = index->texts + v->text;
+    struct kb_form form = {text, v->len, v->hash, 0};
+    int32_t cps[KB_WORD_CPS];
+    size_t apart = v->cps > w->count ? v->cps - w->count : w->count - v->cps;
+
+    if (v->live == 0 || v->cps == 0 || apart > ENDING_MAX + 1 ||
+        (v->len == w->len && memcmp(text, w->text, w->len) == 0)) {
+        return found;
+    }
+    size_t count = kb_word_cps(text, v->len, cps);
+    if (kb_forms_alike(w->cps, w->count, cps, count, &form.likeness) && has_forms(cps, count) &&
+        !kb_stopword_in(w->languages, text, v->len, v->hash)) {
+        return form_insert(forms, found, &form);
+    }
+    return found;
+}
+
+/* Adds the form of a three-letter word with the ending, if somebody wrote it. */
+static size_t ending_take(const struct kb_index *index, const char *ending, bool doubled,
+                          const struct asked *w, struct kb_form *forms, size_t found)
+{
+    char text[KB_WORD_BYTES + 8];
+    size_t len = w->len, more = strlen(ending);
+
+    memcpy(text, w->text, len);
+    if (doubled) { /* its last letter */
+        size_t size = w->len - w->last;
+        memcpy(text + len, w->text + w->last, size);
+        len += size;
+    }
+    memcpy(text + len, ending, more);
+    len += more;
+    uint32_t position = kb_index_word(index, text, len, kb_word_hash(text, len));
+    return position == 0 ? found : form_take(index, position, w, forms, found);
+}
+
+/* Adds the forms out of one index to those found: of a three-letter word itself with the short endings, of a
+ * longer one the words with the same beginning, and its first three letters alone. */
 static size_t index_forms(const struct kb_index *index, const struct asked *w, struct kb_form *forms,
                           size_t found)
 {
+    for (size_t i = 0; w->count == LETTERS_MIN && i < sizeof SHORT_ENDINGS / sizeof *SHORT_ENDINGS; i++) {
+        found = ending_take(index, SHORT_ENDINGS[i], false, w, forms, found);
+        found = ending_take(index, SHORT_ENDINGS[i], true, w, forms, found);
+    }
+    if (w->count == LETTERS_MIN) {
+        return found;
+    }
+    uint32_t stem = kb_index_word(index, w->text, w->third, kb_word_hash(w->text, w->third));
+    found = stem == 0 ? found : form_take(index, stem, w, forms, found);
     for (uint32_t at = kb_index_alike(index, w->text, w->len); at != 0; at = index->alike_next[at - 1]) {
-        const struct kb_vocable *v = &index->words[at - 1];
-        const char *text = index->texts + v->text;
-        struct kb_form form = {text, v->len, v->hash, 0};
-        int32_t cps[KB_WORD_CPS];
-        if (v->live == 0 || v->cps == 0 || (v->len == w->len && memcmp(text, w->text, w->len) == 0)) {
-            continue;
-        }
-        size_t count = kb_word_cps(text, v->len, cps);
-        if (kb_forms_alike(w->cps, w->count, cps, count, &form.likeness) && has_forms(cps, count) &&
-            !kb_stopword_in(w->languages, text, v->len, v->hash)) {
-            found = form_insert(forms, found, &form);
-        }
+        found = form_take(index, at, w, forms, found);
     }
     return found;
 }
@@ -128,6 +169,12 @@ size_t kb_forms(const struct kb_index *const *indexes, size_t count, const char 
     w.count = kb_word_cps(word, len, w.cps);
     if (!has_forms(w.cps, w.count)) {
         return 0;
+    }
+    for (size_t i = 0, at = 0; i < w.count; i++) {
+        int32_t cp;
+        w.last = at;
+        at += kb_cp_next(word + at, len - at, &cp);
+        w.third = i < LETTERS_MIN ? at : w.third;
     }
     for (size_t i = 0; i < count; i++) {
         found = index_forms(indexes[i], &w, forms, found);

@@ -38,6 +38,7 @@ void kb_index_free(struct kb_index *index)
     }
     free(index->words);
     free(index->masks);
+    free(index->letters);
     free(index->word_table);
     free(index->alike_heads);
     free(index->alike_next);
@@ -257,6 +258,7 @@ static void word_describe(struct kb_index *index, size_t position)
     bool cjk = letters > 0 && kb_cp_class(cps[0]) == KB_CP_CJK;
     v->cps = cjk ? 0 : (uint8_t)letters;
     index->masks[position] = kb_word_mask(cps, letters);
+    index->letters[position] = v->cps;
 }
 
 /* The position of a word, added if it is new. */
@@ -269,6 +271,8 @@ static uint32_t word_intern(struct kb_index *index, const char *word, size_t len
     }
     size_t room = index->word_room;
     index->words = grown(index->words, &room, index->word_count + 1, sizeof *index->words);
+    room = index->word_room;
+    index->letters = grown(index->letters, &room, index->word_count + 1, sizeof *index->letters);
     room = index->word_room;
     index->alike_next = grown(index->alike_next, &room, index->word_count + 1, sizeof *index->alike_next);
     index->masks = grown(index->masks, &index->word_room, index->word_count + 1, sizeof *index->masks);
@@ -419,7 +423,7 @@ const char *kb_index_document(const struct kb_index *index, size_t slot)
 size_t kb_index_bytes(const struct kb_index *index)
 {
     return sizeof *index +
-           index->word_room * (sizeof *index->words + sizeof *index->masks + sizeof(uint32_t)) +
+           index->word_room * (sizeof *index->words + sizeof *index->masks + 1 + sizeof(uint32_t)) +
            index->word_table_size * 2 * sizeof(uint32_t) + index->texts_room +
            index->word_grams_room * sizeof(uint32_t) +
            index->gram_room * (sizeof *index->grams + sizeof *index->gram_counts) +

@@ -50,7 +50,8 @@ struct kb_slot {
 
 struct kb_index {
     struct kb_vocable *words;
-    uint64_t *masks; /* one bit for each kind of letter in word i: what spell.c looks at first */
+    uint64_t *masks;  /* one bit for each kind of letter in word i: what near.c looks at first */
+    uint8_t *letters; /* of word i, as words[i].cps */
     size_t word_count, word_room;
     uint32_t *word_table; /* by hash, positions + 1 */
     size_t word_table_size;
@@ -91,9 +92,8 @@ void kb_index_remove(struct kb_index *index, const struct kb_bag *bag, uint64_t 
 /* Position + 1, or 0 if the index does not have it. */
 uint32_t kb_index_word(const struct kb_index *index, const char *word, size_t len, uint32_t hash);
 /* The first of the words that begin like this one (KB_ALIKE_CPS code points; the list may hold others),
- * position
- * + 1; the others follow in index->alike_next. 0: none, or the word is too short. */
-#define KB_ALIKE_CPS 3
+ * position + 1; the others follow in index->alike_next. 0: none, or the word is too short. */
+#define KB_ALIKE_CPS 4
 uint32_t kb_index_alike(const struct kb_index *index, const char *word, size_t len);
 uint32_t kb_index_gram(const struct kb_index *index, uint64_t key);
 const char *kb_index_document(const struct kb_index *index, size_t slot);

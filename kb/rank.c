@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kb/group.h"
 #include "kb/rank_int.h"
+#include "kb/tops.h"
 
 #define SMALL      60.0 /* chunks of a knowledge base half way between small and large */
 #define WORD_SHARE 1.7  /* of a chunk that has all of the question's words, grams being 1 */
@@ -13,7 +15,23 @@ struct kb_ranker *kb_ranker_new(void)
     struct kb_ranker *r = xcalloc(1, sizeof *r);
 
     kb_bag_init(&r->bag);
+    r->late_chunks = KB_LATE_CHUNKS;
+    r->asked = xmalloc(KB_QUERY_GRAMS * sizeof *r->asked);
+    r->spots = xmalloc(KB_SPOTS_MAX * sizeof *r->spots);
     return r;
+}
+
+/* Frees the arrays that are as long as there are slots. */
+static void room_free(struct kb_ranker *r)
+{
+    for (int i = 0; i < 2; i++) {
+        free(r->turns[i].scores[KB_WORDS]);
+        free(r->turns[i].scores[KB_GRAMS]);
+    }
+    free(r->sums);
+    free(r->tops);
+    free(r->counts);
+    free(r->touched);
 }
 
 void kb_ranker_free(struct kb_ranker *r)
@@ -22,14 +40,15 @@ void kb_ranker_free(struct kb_ranker *r)
         return;
     }
     kb_bag_fini(&r->bag);
+    room_free(r);
+    for (int i = 0; i < 2; i++) {
+        free(r->turns[i].late.items);
+        free(r->turns[i].late.lists);
+    }
     free(r->terms);
     free(r->stops);
-    free(r->words);
-    free(r->grams);
-    free(r->sums);
-    free(r->previous);
-    free(r->counts);
-    free(r->touched);
+    free(r->asked);
+    free(r->spots);
     free(r);
 }
 
@@ -39,19 +58,16 @@ static void make_room(struct kb_ranker *r)
     if (r->slots <= r->room) {
         return;
     }
-    free(r->words);
-    free(r->grams);
-    free(r->sums);
-    free(r->previous);
-    free(r->counts);
-    free(r->touched);
+    room_free(r);
     r->room = r->slots + r->slots / 4;
-    r->words = xmalloc(r->room * sizeof *r->words);
-    r->grams = xmalloc(r->room * sizeof *r->grams);
+    for (int i = 0; i < 2; i++) {
+        r->turns[i].scores[KB_WORDS] = xmalloc(r->room * sizeof(float));
+        r->turns[i].scores[KB_GRAMS] = xmalloc(r->room * sizeof(float));
+    }
     r->sums = xmalloc(r->room * sizeof *r->sums);
-    r->previous = xmalloc(r->room * sizeof *r->previous);
+    r->tops = xmalloc((r->room / KB_TOPS_BLOCK + 1) * sizeof *r->tops);
     r->counts = xcalloc(r->room, sizeof *r->counts);
-    r->touched = xmalloc(r->room * sizeof *r->touched);
+    r->touched = xmalloc((r->room + 1) * sizeof *r->touched); /* one may be written in vain */
 }
 
 /* Takes the indexes of a question and their common statistics. */
@@ -68,21 +84,41 @@ static void ranker_set(struct kb_ranker *r, const struct kb_rank_query *q)
         words += q->indexes[i]->words_total;
         grams += q->indexes[i]->grams_total;
     }
-    r->word_mean = r->live > 0 ? (double)words / (double)r->live : 0;
-    r->gram_mean = r->live > 0 ? (double)grams / (double)r->live : 0;
+    r->mean[KB_WORDS] = r->live > 0 ? (double)words / (double)r->live : 0;
+    r->mean[KB_GRAMS] = r->live > 0 ? (double)grams / (double)r->live : 0;
     make_room(r);
 }
 
-/* Adds the two scores into sums: grams by their largest, words by what the question could reach, so that
- * words count less when the question's words are hardly there (or the language has no spaces) and the grams
- * must do it. */
-static void fuse(const struct kb_ranker *r, float *sums)
+/* What a unit of score is worth in the sum of both: grams by their largest, words by what the question could
+ * reach, so that words count less when the question's words are hardly there (or the language has no spaces)
+ * and the grams must do it. */
+struct worth {
+    float side[KB_SIDES];
+};
+static struct worth worth_of(const struct kb_turn *turn)
 {
-    float words = r->word_reach > 0 ? (float)(WORD_SHARE / r->word_reach) : 0;
-    float grams = r->gram_max > 0 ? 1.0f / r->gram_max : 0;
+    return (struct worth){{[KB_WORDS] = turn->reach > 0 ? (float)(WORD_SHARE / turn->reach) : 0,
+                           [KB_GRAMS] = turn->max[KB_GRAMS] > 0 ? 1.0f / turn->max[KB_GRAMS] : 0}};
+}
 
-    for (size_t i = 0; i < r->slots; i++) {
-        sums[i] = r->words[i] * words + r->grams[i] * grams;
+/* The two scores as one. */
+static inline float fused(struct worth worth, float words, float grams)
+{
+    return words * worth.side[KB_WORDS] + grams * worth.side[KB_GRAMS];
+}
+
+/* Adds the scores of a turn into the sums, or begins these with them. */
+static void fuse(struct kb_ranker *r, const struct kb_turn *turn, float weight)
+{
+    const float *words = turn->scores[KB_WORDS], *grams = turn->scores[KB_GRAMS];
+    struct worth worth = worth_of(turn);
+    float *sums = r->sums;
+
+    for (size_t i = 0; turn == &r->turns[0] && i < r->slots; i++) {
+        sums[i] = fused(worth, words[i], grams[i]);
+    }
+    for (size_t i = 0; turn != &r->turns[0] && i < r->slots; i++) {
+        sums[i] += weight * fused(worth, words[i], grams[i]);
     }
 }
 
@@ -120,21 +156,91 @@ static void hit_insert(const struct kb_ranker *r, struct kb_ranking *out, size_t
 }
 
 /* Picks the best living slots with any score. */
-static void pick(const struct kb_ranker *r, struct kb_ranking *out, size_t max)
+static void pick(struct kb_ranker *r, struct kb_ranking *out, size_t max)
 {
-    const float *sums = r->sums;
+    struct kb_walk walk = {0};
+    struct kb_spot spot;
+    float floor = 0;
 
-    for (size_t i = 0; i < r->index_count; i++) {
-        const struct kb_index *index = r->indexes[i];
-        for (size_t slot = 0; slot < index->slot_count; slot++) {
-            float floor = out->count < max ? 0 : (float)out->hits[max - 1].score;
-            if (sums[slot] <= 0 || sums[slot] < floor || kb_index_dead(index, slot)) {
-                continue;
-            }
-            hit_insert(r, out, max, &(struct kb_rank_hit){(uint32_t)i, (uint32_t)slot, sums[slot]});
-        }
-        sums += index->slot_count;
+    out->count = 0;
+    kb_tops_fill(r, r->sums);
+    while (kb_tops_next(r, r->sums, floor, &walk, &spot)) {
+        struct kb_rank_hit hit = {spot.index, spot.slot, r->sums[spot.offset]};
+        hit_insert(r, out, max, &hit);
+        floor = out->count < max ? 0 : (float)out->hits[max - 1].score;
     }
+}
+
+/* The most that what is late can add to a sum. */
+static float late_most(const struct kb_turn *turn)
+{
+    return fused(worth_of(turn), turn->late.rest[KB_WORDS], turn->late.rest[KB_GRAMS]);
+}
+
+/* The full sum of a spot whose scores are complete. */
+static float full_sum(const struct kb_ranker *r, size_t offset, float weight)
+{
+    float sum = 0;
+
+    for (int t = 0; t < (weight > 0 ? 2 : 1); t++) {
+        const struct kb_turn *turn = &r->turns[t];
+        float both = fused(worth_of(turn), turn->scores[KB_WORDS][offset], turn->scores[KB_GRAMS][offset]);
+        sum = t == 0 ? both : sum + weight * both;
+    }
+    return sum;
+}
+
+/* Completes the scores of the spots and picks the best of these. */
+static void pick_spots(struct kb_ranker *r, size_t count, float rest, float weight, struct kb_ranking *out,
+                       size_t max)
+{
+    float floor = (float)out->hits[max - 1].score * (1 - KB_ROUNDING);
+
+    for (int t = 0; t < (weight > 0 ? 2 : 1); t++) {
+        struct kb_turn *turn = &r->turns[t];
+        float by = t == 0 ? 1 : weight;
+        struct worth worth = worth_of(turn);
+        struct kb_sift sift = {.turn = turn, .rest = rest, .floor = floor, .keep = true};
+        sift.worth[KB_WORDS] = by * worth.side[KB_WORDS];
+        sift.worth[KB_GRAMS] = by * worth.side[KB_GRAMS];
+        count = kb_groups_sift(r, &sift, count);
+        rest -= by * late_most(turn);
+    }
+    out->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct kb_spot *spot = &r->spots[i];
+        float sum = full_sum(r, spot->offset, weight);
+        hit_insert(r, out, max, &(struct kb_rank_hit){spot->index, spot->slot, sum});
+    }
+}
+
+/* Picks the best slots by their full scores: out of those that what is late can bring among the best. If they
+ * are many, what is late is scored for all. */
+static void pick_full(struct kb_ranker *r, float weight, struct kb_ranking *out, size_t max)
+{
+    struct kb_turn *now = &r->turns[0], *before = &r->turns[1];
+    float rest = late_most(now) + (weight > 0 ? weight * late_most(before) : 0);
+    size_t count = KB_SPOTS_MAX + 1;
+
+    pick(r, out, max);
+    if (rest <= 0) {
+        return;
+    }
+    float floor = out->count < max ? 0 : ((float)out->hits[max - 1].score - rest) * (1 - KB_ROUNDING);
+    if (floor > 0) {
+        count = kb_tops_find(r, r->sums, floor);
+    }
+    if (count <= KB_SPOTS_MAX) {
+        pick_spots(r, count, rest, weight, out, max);
+        return;
+    }
+    kb_groups_flush(r, now);
+    fuse(r, now, 1);
+    if (weight > 0) {
+        kb_groups_flush(r, before);
+        fuse(r, before, weight);
+    }
+    pick(r, out, max);
 }
 
 /* Where a hit stands in the arrays of scores. */
@@ -259,6 +365,7 @@ static double margin(double a, double b)
 /* Margins to the documents that follow. */
 static void signals_margins(const struct kb_ranker *r, const struct kb_ranking *out, double *signals)
 {
+    const float *words_of = r->turns[0].scores[KB_WORDS], *grams_of = r->turns[0].scores[KB_GRAMS];
     const struct kb_rank_hit *top = &out->hits[0];
     size_t at = offset_of(r, top), others = 0;
     double words = 0, grams = 0, crowd = 0;
@@ -271,32 +378,34 @@ static void signals_margins(const struct kb_ranker *r, const struct kb_ranking *
         if (others++ == 0) {
             signals[KB_SIGNAL_MARGIN] = margin(top->score, out->hits[i].score);
         }
-        words = r->words[other] > words ? r->words[other] : words;
-        grams = r->grams[other] > grams ? r->grams[other] : grams;
+        words = words_of[other] > words ? words_of[other] : words;
+        grams = grams_of[other] > grams ? grams_of[other] : grams;
         crowd += out->hits[i].score / 4;
     }
     if (others == 0) {
         signals[KB_SIGNAL_MARGIN] = 1;
     }
-    signals[KB_SIGNAL_MARGIN_WORDS] = margin(r->words[at], words);
-    signals[KB_SIGNAL_MARGIN_GRAMS] = margin(r->grams[at], grams);
+    signals[KB_SIGNAL_MARGIN_WORDS] = margin(words_of[at], words);
+    signals[KB_SIGNAL_MARGIN_GRAMS] = margin(grams_of[at], grams);
     signals[KB_SIGNAL_CROWD] = margin(top->score, crowd);
 }
 
 /* Everything confidence needs to know of the first hit. */
 static void signals_fill(const struct kb_ranker *r, struct kb_ranking *out)
 {
+    const struct kb_turn *turn = &r->turns[0];
     double *s = out->signals;
     size_t at = offset_of(r, &out->hits[0]);
+    float words = turn->scores[KB_WORDS][at], grams = turn->scores[KB_GRAMS][at];
 
-    s[KB_SIGNAL_WORD_SHARE] = r->word_attainable > 0 ? r->words[at] / r->word_attainable : 0;
-    s[KB_SIGNAL_GRAM_SHARE] = r->gram_attainable > 0 ? r->grams[at] / r->gram_attainable : 0;
+    s[KB_SIGNAL_WORD_SHARE] = r->attainable[KB_WORDS] > 0 ? words / r->attainable[KB_WORDS] : 0;
+    s[KB_SIGNAL_GRAM_SHARE] = r->attainable[KB_GRAMS] > 0 ? grams / r->attainable[KB_GRAMS] : 0;
     double unit = log(1.0 + ((double)r->live + KB_PRIOR_CHUNKS + 0.5) /
                                 0.5); /* what a word of one chunk tells in so many */
-    s[KB_SIGNAL_WORD_SCORE] = log(1.0 + r->words[at] / unit);
-    s[KB_SIGNAL_GRAM_SCORE] = log(1.0 + r->grams[at] / unit);
-    s[KB_SIGNAL_AGREEMENT] = (r->word_max > 0 ? r->words[at] / r->word_max : 0) +
-                             (r->gram_max > 0 ? r->grams[at] / r->gram_max : 0);
+    s[KB_SIGNAL_WORD_SCORE] = log(1.0 + words / unit);
+    s[KB_SIGNAL_GRAM_SCORE] = log(1.0 + grams / unit);
+    s[KB_SIGNAL_AGREEMENT] = (turn->max[KB_WORDS] > 0 ? words / turn->max[KB_WORDS] : 0) +
+                             (turn->max[KB_GRAMS] > 0 ? grams / turn->max[KB_GRAMS] : 0);
     s[KB_SIGNAL_SMALLNESS] = SMALL / (SMALL + (double)r->live);
     signals_words(r, &out->hits[0], s);
     signals_margins(r, out, s);
@@ -311,17 +420,17 @@ void kb_rank(struct kb_ranker *r, const struct kb_rank_query *q, struct kb_ranki
         return;
     }
     bool second = q->previous != NULL && q->previous[0] != '\0' && q->previous_weight > 0;
+    float weight = second ? (float)q->previous_weight : 0;
     if (second) {
-        kb_score(r, q->previous);
-        fuse(r, r->previous);
+        kb_score(r, &r->turns[1], q->previous);
     }
-    kb_score(r, q->text);
-    fuse(r, r->sums);
-    for (size_t i = 0; second && i < r->slots; i++) {
-        r->sums[i] += (float)q->previous_weight * r->previous[i];
+    kb_score(r, &r->turns[0], q->text);
+    fuse(r, &r->turns[0], 1);
+    if (second) {
+        fuse(r, &r->turns[1], weight);
     }
     size_t wide = q->limit < 20 ? 20 : q->limit; /* the margins look beyond a short list */
-    pick(r, out, wide);
+    pick_full(r, weight, out, wide);
     if (out->count > 0) {
         signals_fill(r, out);
     }

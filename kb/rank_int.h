@@ -6,7 +6,9 @@
 #include "kb/stopwords.h"
 
 #define KB_PRIOR_CHUNKS 60.0 /* chunks imagined beside the real ones, see score.c */
-#define KB_MATCHES_MAX  16   /* a word itself, its forms, its synonyms, its near words */
+#define KB_LATE_CHUNKS  2000 /* fewer than these have nothing late: all are looked at in no time */
+#define KB_QUERY_GRAMS  4096
+#define KB_MATCHES_MAX  16 /* a word itself, its forms, its synonyms, its near words */
 
 /* A word of the vocabulary that a word of the question may stand for. */
 struct kb_match {
@@ -33,33 +35,76 @@ struct kb_norm {
     float flat, slope;
 };
 
+enum kb_side { KB_WORDS, KB_GRAMS, KB_SIDES };
+
+/* One list of a group (group.h). */
+struct kb_list {
+    const struct kb_postings *postings;
+    uint32_t index;
+    float factor;
+};
+struct kb_group {
+    enum kb_side side;
+    float gain;
+    bool late;
+    size_t first, count; /* of the lists */
+    uint64_t live;
+};
+struct kb_groups {
+    struct kb_group *items;
+    struct kb_list *lists;
+    size_t count, room, list_count, list_room;
+    float rest[KB_SIDES]; /* the most they can add to a chunk */
+};
+
+/* What a text, the question or the turn before it, is worth to every slot, index after index. */
+struct kb_turn {
+    float *scores[KB_SIDES]; /* without what is late */
+    float max[KB_SIDES];     /* of the full scores of living slots */
+    double reach; /* the most words can give a chunk, unknown ones counted as their nearest neighbours */
+    struct kb_groups late;
+};
+
+/* A slot, and where it stands in the arrays of scores. */
+struct kb_spot {
+    uint32_t index, slot;
+    size_t offset;
+    float sum, count; /* scratch of kb_groups_sift */
+};
+
+struct kb_asked_gram {
+    uint64_t key;
+    enum kb_stop stop; /* only stop words have it */
+};
+
 struct kb_ranker {
     const struct kb_index *const *indexes;
     size_t index_count;
     size_t slots; /* of all indexes */
     size_t live;
-    double word_mean, gram_mean;
+    size_t late_chunks;    /* KB_LATE_CHUNKS; tests set it */
+    double mean[KB_SIDES]; /* length of a chunk, in words and in grams */
+    struct kb_norm norm[KB_SIDES];
 
     struct kb_bag bag; /* the text being scored */
     struct kb_term *terms;
     enum kb_stop *stops; /* of each term */
     size_t term_room;
-    unsigned languages; /* of the question, as stopwords.h has them */
+    unsigned languages;          /* of the question, as stopwords.h has them */
+    struct kb_asked_gram *asked; /* room for KB_QUERY_GRAMS */
+    double attainable[KB_SIDES]; /* the most any chunk could have */
 
-    struct kb_norm word_norm, gram_norm;
-    float *words, *grams; /* scores by slot, index after index */
-    float *sums, *previous;
-    float *counts;     /* of one word with its forms, all zero in between */
-    uint32_t *touched; /* slots where it is not */
-    size_t touched_count;
+    struct kb_turn turns[2]; /* the question, the turn before */
+    struct kb_turn *turn;    /* the one being scored */
+    float *sums;
+    float *tops;           /* see tops.h */
+    struct kb_spot *spots; /* of KB_SPOTS_MAX */
+    float *counts;         /* of one word with its forms, all zero in between */
+    uint32_t *touched;     /* slots where it is not */
     size_t room;
-    float word_max, gram_max;
-    double word_attainable, gram_attainable; /* the most any chunk could have */
-    double word_reach; /* the same, with unknown words counted as their nearest neighbours */
 };
 
-/* Scores text into ranker->words and ranker->grams (all slots), with the largest values and what a chunk
- * could attain. */
-void kb_score(struct kb_ranker *ranker, const char *text);
+/* Scores text into the turn (all slots), with the largest values, and notes what a chunk could attain. */
+void kb_score(struct kb_ranker *ranker, struct kb_turn *turn, const char *text);
 
 #endif

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "kb/forms.h"
-#include "kb/rank_int.h"
+#include "kb/group.h"
 #include "kb/spell.h"
 #include "kb/stopwords.h"
 #include "kb/synonyms.h"
@@ -14,16 +14,16 @@
 #define K1_WORDS    1.5 /* how slowly a repeated word stops counting */
 #define K1_GRAMS    1.3
 #define B           0.75
-#define FACTOR_NEAR 0.8 /* weight of a replacement at distance 1 */
-#define FACTOR_FAR  0.5 /* at distance 2 */
-#define FACTOR_FORM 0.5 /* of another form beside the word itself; times how alike they are */
-#define FACTOR_SAME 0.6 /* of another word for the same thing */
-#define PRIOR_STOP  0.5 /* share of the imagined chunks (KB_PRIOR_CHUNKS) that hold a stop word */
-#define PRIOR_SELF  1.0 /* and a name for the business itself */
-#define PRIOR_OWN   0.3 /* the same where the texts themselves call it so */
-#define OWN_SHARE   0.3 /* in this share of the chunks or more */
-#define QUERY_GRAMS 4096
+#define FACTOR_NEAR 0.8  /* weight of a replacement at distance 1 */
+#define FACTOR_FAR  0.5  /* at distance 2 */
+#define FACTOR_FORM 0.5  /* of another form beside the word itself; times how alike they are */
+#define FACTOR_SAME 0.6  /* of another word for the same thing */
+#define PRIOR_STOP  0.5  /* share of the imagined chunks (KB_PRIOR_CHUNKS) that hold a stop word */
+#define PRIOR_SELF  1.0  /* and a name for the business itself */
+#define PRIOR_OWN   0.3  /* the same where the texts themselves call it so */
+#define OWN_SHARE   0.3  /* in this share of the chunks or more */
 #define QUERY_BYTES 2048 /* of a text are scored; the rest of a longer one is not looked at */
+#define LATE_PART   .04  /* of what a question can reach may be late: see group.h */
 #define GUESSED_MAX 16   /* unknown words of a question that are corrected */
 
 /* Inverse document frequency, never negative, as if the collections had KB_PRIOR_CHUNKS chunks more, of which
@@ -39,19 +39,6 @@ static double idf_of(const struct kb_ranker *r, uint64_t live, enum kb_stop stop
     return log(1.0 + (all - with + 0.5) / (with + 0.5));
 }
 
-/* Adds weight * saturated count to the score of every slot in the list. */
-static void postings_score(float *scores, const float *lens, struct kb_norm norm, const struct kb_postings *p,
-                           float gain)
-{
-    const uint32_t *at = kb_postings_at(p);
-
-    for (uint32_t i = 0; i < p->count; i++) {
-        uint32_t slot = at[i] >> 8;
-        float count = (float)(int)(at[i] & 255u);
-        scores[slot] += gain * count / (count + (norm.flat + norm.slope * lens[slot]));
-    }
-}
-
 /* Chunks that hold the word. */
 static uint64_t word_live(const struct kb_ranker *r, const char *word, size_t len, uint32_t hash)
 {
@@ -64,20 +51,24 @@ static uint64_t word_live(const struct kb_ranker *r, const char *word, size_t le
     return live;
 }
 
-/* Scores one word of the vocabulary in every index. */
+/* Adds the lists of one word of the vocabulary, in every index, to the open group. */
+static void word_lists(struct kb_ranker *r, const char *word, size_t len, uint32_t hash, float factor)
+{
+    for (size_t i = 0; i < r->index_count; i++) {
+        uint32_t position = kb_index_word(r->indexes[i], word, len, hash);
+        if (position != 0) {
+            const struct kb_vocable *v = &r->indexes[i]->words[position - 1];
+            kb_group_list(r, i, &v->postings, v->live, factor);
+        }
+    }
+}
+
+/* Scores one word of the vocabulary. */
 static void word_score(struct kb_ranker *r, const char *word, size_t len, uint32_t hash, double weight)
 {
-    float *scores = r->words, gain = (float)(weight * (K1_WORDS + 1.0));
-
-    for (size_t i = 0; i < r->index_count; i++) {
-        const struct kb_index *index = r->indexes[i];
-        uint32_t position = kb_index_word(index, word, len, hash);
-        if (position != 0) {
-            postings_score(scores, index->word_lens, r->word_norm, &index->words[position - 1].postings,
-                           gain);
-        }
-        scores += index->slot_count;
-    }
+    kb_group_open(r, KB_WORDS, weight * (K1_WORDS + 1.0));
+    word_lists(r, word, len, hash, 1);
+    kb_group_close(r);
 }
 
 /* Notes that a term may stand for a word of the vocabulary; false if it has that one, or too many. */
@@ -97,54 +88,15 @@ static bool match_add(struct kb_term *term, const char *text, size_t len, uint32
     return true;
 }
 
-/* Adds a match's counts to those of its term, slot by slot. */
-static void match_count(struct kb_ranker *r, const struct kb_match *m)
-{
-    uint32_t offset = 0;
-
-    for (size_t i = 0; i < r->index_count; i++) {
-        const struct kb_index *index = r->indexes[i];
-        uint32_t position = kb_index_word(index, m->text, m->len, m->hash);
-        const struct kb_postings *p = position == 0 ? NULL : &index->words[position - 1].postings;
-        const uint32_t *at = p == NULL ? NULL : kb_postings_at(p);
-        for (uint32_t k = 0; p != NULL && k < p->count; k++) {
-            uint32_t slot = offset + (at[k] >> 8);
-            if (r->counts[slot] == 0) {
-                r->touched[r->touched_count++] = slot;
-            }
-            r->counts[slot] += m->factor * (float)(at[k] & 255u);
-        }
-        offset += (uint32_t)index->slot_count;
-    }
-}
-
-/* The length of a slot counted over all indexes. */
-static float word_len(const struct kb_ranker *r, size_t slot)
-{
-    size_t i = 0;
-
-    for (; slot >= r->indexes[i]->slot_count; i++) {
-        slot -= r->indexes[i]->slot_count;
-    }
-    return r->indexes[i]->word_lens[slot];
-}
-
 /* Scores a word with its forms as if they were one word. */
-static void merged_score(struct kb_ranker *r, struct kb_term *term, double weight)
+static void merged_score(struct kb_ranker *r, const struct kb_term *term, double weight)
 {
-    float gain = (float)(weight * (K1_WORDS + 1.0));
-
+    kb_group_open(r, KB_WORDS, weight * (K1_WORDS + 1.0));
     for (size_t i = 0; i < term->match_count; i++) {
-        match_count(r, &term->matches[i]);
+        const struct kb_match *m = &term->matches[i];
+        word_lists(r, m->text, m->len, m->hash, m->factor);
     }
-    for (size_t i = 0; i < r->touched_count; i++) {
-        uint32_t slot = r->touched[i];
-        float count = r->counts[slot];
-        r->words[slot] +=
-            gain * count / (count + (r->word_norm.flat + r->word_norm.slope * word_len(r, slot)));
-        r->counts[slot] = 0;
-    }
-    r->touched_count = 0;
+    kb_group_close(r);
 }
 
 /* Notes the synonyms of a word of the matter that the collections have. */
@@ -174,11 +126,7 @@ static void known_score(struct kb_ranker *r, const struct kb_bag_word *w, struct
         match_add(term, forms[i].text, forms[i].len, forms[i].hash, FACTOR_FORM * forms[i].likeness, 0);
     }
     synonyms_add(r, w, term);
-    if (term->match_count > 1) {
-        merged_score(r, term, w->count * term->idf);
-    } else {
-        word_score(r, text, w->len, w->hash, w->count * term->idf);
-    }
+    merged_score(r, term, w->count * term->idf);
 }
 
 /* Scores the forms and the neighbours of a word that nobody wrote; returns the most a chunk could get for
@@ -241,7 +189,7 @@ static void words_score(struct kb_ranker *r)
 
     terms_room(r);
     r->languages = kb_stopwords(&r->bag, r->stops);
-    r->word_attainable = r->word_reach = 0;
+    r->attainable[KB_WORDS] = r->turn->reach = 0;
     for (size_t i = 0; i < r->bag.count; i++) {
         const struct kb_bag_word *w = &r->bag.words[i];
         struct kb_term *term = &r->terms[i];
@@ -253,58 +201,53 @@ static void words_score(struct kb_ranker *r)
         } else {
             known_score(r, w, term);
         }
-        r->word_attainable += most;
-        r->word_reach += guessed >= 0 ? guessed : most;
+        r->attainable[KB_WORDS] += most;
+        r->turn->reach += guessed >= 0 ? guessed : most;
     }
 }
-
-/* A gram of the question; stop: only its stop words have it. */
-struct asked_gram {
-    uint64_t key;
-    enum kb_stop stop;
-};
 
 /* By key, those of other words before those of stop words. */
 static int gram_order(const void *a, const void *b)
 {
-    const struct asked_gram *x = a, *y = b;
+    const struct kb_asked_gram *x = a, *y = b;
 
     return x->key != y->key ? (x->key > y->key) - (x->key < y->key) : (int)x->stop - (int)y->stop;
 }
 
 /* Scores one gram of the question. */
-static void gram_score(struct kb_ranker *r, const struct asked_gram *gram)
+static void gram_score(struct kb_ranker *r, const struct kb_asked_gram *gram)
 {
     uint64_t live = 0;
-    float *scores = r->grams;
 
     for (size_t i = 0; i < r->index_count; i++) {
         uint32_t position = kb_index_gram(r->indexes[i], gram->key);
         live += position == 0 ? 0 : r->indexes[i]->grams[position - 1].live;
     }
-    double weight = idf_of(r, live, gram->stop);
-    r->gram_attainable += weight * (K1_GRAMS + 1.0);
-    float gain = (float)(weight * (K1_GRAMS + 1.0));
-    for (size_t i = 0; i < r->index_count && live > 0; i++) {
-        const struct kb_index *index = r->indexes[i];
-        uint32_t position = kb_index_gram(index, gram->key);
-        if (position != 0) {
-            postings_score(scores, index->gram_lens, r->gram_norm, &index->grams[position - 1].postings,
-                           gain);
-        }
-        scores += index->slot_count;
+    double gain = idf_of(r, live, gram->stop) * (K1_GRAMS + 1.0);
+    r->attainable[KB_GRAMS] += gain;
+    if (live == 0) {
+        return;
     }
+    kb_group_open(r, KB_GRAMS, gain);
+    for (size_t i = 0; i < r->index_count; i++) {
+        uint32_t position = kb_index_gram(r->indexes[i], gram->key);
+        if (position != 0) {
+            const struct kb_gram *g = &r->indexes[i]->grams[position - 1];
+            kb_group_list(r, i, &g->postings, g->live, 1);
+        }
+    }
+    kb_group_close(r);
 }
 
 /* Adds the grams of a word to those asked for, if there is room. */
-static size_t grams_ask(struct asked_gram *grams, size_t count, const char *word, size_t len,
+static size_t grams_ask(struct kb_asked_gram *grams, size_t count, const char *word, size_t len,
                         enum kb_stop stop)
 {
     uint64_t keys[KB_WORD_GRAMS];
-    size_t more = count + KB_WORD_GRAMS <= QUERY_GRAMS ? kb_word_grams(word, len, keys) : 0;
+    size_t more = count + KB_WORD_GRAMS <= KB_QUERY_GRAMS ? kb_word_grams(word, len, keys) : 0;
 
     for (size_t k = 0; k < more; k++) {
-        grams[count++] = (struct asked_gram){keys[k], stop};
+        grams[count++] = (struct kb_asked_gram){keys[k], stop};
     }
     return count;
 }
@@ -313,7 +256,7 @@ static size_t grams_ask(struct asked_gram *grams, size_t count, const char *word
  */
 static void grams_score(struct kb_ranker *r)
 {
-    struct asked_gram grams[QUERY_GRAMS];
+    struct kb_asked_gram *grams = r->asked;
     size_t count = 0;
 
     for (size_t i = 0; i < r->bag.count; i++) {
@@ -328,7 +271,7 @@ static void grams_score(struct kb_ranker *r)
     if (count > 1) {
         qsort(grams, count, sizeof *grams, gram_order);
     }
-    r->gram_attainable = 0;
+    r->attainable[KB_GRAMS] = 0;
     for (size_t i = 0; i < count; i++) {
         if (i == 0 || grams[i].key != grams[i - 1].key) {
             gram_score(r, &grams[i]);
@@ -342,50 +285,19 @@ static struct kb_norm norm_of(double k1, double mean)
     return (struct kb_norm){(float)(k1 * (1.0 - B)), (float)(k1 * B / (mean > 0 ? mean : 1.0))};
 }
 
-/* The largest of so many scores, none of which is negative: then their bits are in the order of the numbers,
- * and the compiler can compare several at once. */
-static float max_bits(const float *scores, size_t count)
+void kb_score(struct kb_ranker *r, struct kb_turn *turn, const char *text)
 {
-    uint32_t max = 0;
-    float out;
-
-    for (size_t i = 0; i < count; i++) {
-        uint32_t bits;
-        memcpy(&bits, &scores[i], sizeof bits);
-        max = bits > max ? bits : max;
-    }
-    memcpy(&out, &max, sizeof out);
-    return out;
-}
-
-/* The largest score of a living slot. */
-static float max_of(const struct kb_ranker *r, const float *scores)
-{
-    float max = 0;
-
-    for (size_t i = 0; i < r->index_count; i++) {
-        const struct kb_index *index = r->indexes[i];
-        bool whole = index->live == index->slot_count;
-        float most = whole ? max_bits(scores, index->slot_count) : 0;
-        for (size_t slot = 0; !whole && slot < index->slot_count; slot++) {
-            most = scores[slot] > most && !kb_index_dead(index, slot) ? scores[slot] : most;
-        }
-        max = most > max ? most : max;
-        scores += index->slot_count;
-    }
-    return max;
-}
-
-void kb_score(struct kb_ranker *r, const char *text)
-{
-    memset(r->words, 0, r->slots * sizeof *r->words);
-    memset(r->grams, 0, r->slots * sizeof *r->grams);
-    r->word_norm = norm_of(K1_WORDS, r->word_mean);
-    r->gram_norm = norm_of(K1_GRAMS, r->gram_mean);
+    r->turn = turn;
+    kb_groups_reset(turn);
+    memset(turn->scores[KB_WORDS], 0, r->slots * sizeof(float));
+    memset(turn->scores[KB_GRAMS], 0, r->slots * sizeof(float));
+    r->norm[KB_WORDS] = norm_of(K1_WORDS, r->mean[KB_WORDS]);
+    r->norm[KB_GRAMS] = norm_of(K1_GRAMS, r->mean[KB_GRAMS]);
     kb_bag_reset(&r->bag);
     kb_bag_add(&r->bag, text, utf8_prefix(text, strlen(text), QUERY_BYTES), 1);
     words_score(r);
     grams_score(r);
-    r->word_max = max_of(r, r->words);
-    r->gram_max = max_of(r, r->grams);
+    kb_groups_settle(
+        r, (float[KB_SIDES]){(float)(LATE_PART * turn->reach), (float)(LATE_PART * r->attainable[KB_GRAMS])});
+    kb_groups_max(r, turn);
 }

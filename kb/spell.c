@@ -1,63 +1,106 @@
-/* spell.c: edit distance against the whole vocabulary. A bit mask of letters and the length rule out almost
- * every word before a distance is computed: each edit changes at most two bits. */
+/* spell.c: the words of the vocabulary within a small edit distance. Their letters and lengths rule out
+ * almost all others (near.h) before a distance is computed. */
 #include <string.h>
 #include <utf8proc.h>
 
+#include "kb/near.h"
 #include "kb/spell.h"
 #include "kb/text.h"
 
 #define LETTERS_MIN 4
 #define SHORT_MAX   5 /* letters up to which one edit is allowed */
 
-static unsigned min3(unsigned a, unsigned b, unsigned c)
-{
-    unsigned least = a < b ? a : b;
+/* A word as bits: for each letter, the places where it stands. */
+struct pattern {
+    size_t count, others; /* letters; kinds beyond ASCII */
+    uint64_t ascii[128];
+    int32_t other[KB_WORD_CPS];
+    uint64_t other_places[KB_WORD_CPS];
+};
 
-    return least < c ? least : c;
+/* The places of a letter beyond ASCII; SIZE_MAX letters: none. */
+static size_t other_find(const struct pattern *p, int32_t cp)
+{
+    size_t i = 0;
+
+    while (i < p->others && p->other[i] != cp) {
+        i++;
+    }
+    return i;
 }
 
-/* One row of the distance table, only the cells at most max off the diagonal (the others are above max
- * anyway); returns its least value. */
-static unsigned row_fill(unsigned rows[3][KB_WORD_CPS + 2], size_t i, const int32_t *a, const int32_t *b,
-                         size_t b_len, unsigned max)
+static void pattern_set(struct pattern *p, const int32_t *cps, size_t count)
 {
-    unsigned *row = rows[i % 3], *before = rows[(i + 2) % 3], *second = rows[(i + 1) % 3];
-    size_t from = i > max ? i - max : 1, to = i + max < b_len ? i + max : b_len;
-    unsigned least = row[from - 1] = from == 1 ? (unsigned)i : max + 1;
-
-    for (size_t j = from; j <= to; j++) {
-        unsigned cost = a[i - 1] == b[j - 1] ? 0 : 1;
-        row[j] = min3(before[j] + 1, row[j - 1] + 1, before[j - 1] + cost);
-        if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && second[j - 2] + 1 < row[j]) {
-            row[j] = second[j - 2] + 1;
+    memset(p->ascii, 0, sizeof p->ascii);
+    p->count = count;
+    p->others = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t place = UINT64_C(1) << i;
+        if (cps[i] >= 0 && cps[i] < 128) {
+            p->ascii[cps[i]] |= place;
+            continue;
         }
-        least = row[j] < least ? row[j] : least;
+        size_t at = other_find(p, cps[i]);
+        if (at == p->others) {
+            p->other[at] = cps[i];
+            p->other_places[at] = 0;
+            p->others++;
+        }
+        p->other_places[at] |= place;
     }
-    row[to + 1] = max + 1;
-    return least;
+}
+
+static inline uint64_t places_of(const struct pattern *p, int32_t cp)
+{
+    if (cp >= 0 && cp < 128) {
+        return p->ascii[cp];
+    }
+    size_t at = other_find(p, cp);
+    return at < p->others ? p->other_places[at] : 0;
+}
+
+/* The distance table, one column for each letter of the word. A column is kept as its differences from cell
+ * to cell, up and down, a bit each, so that one step fills it whole (Hyyro, 2003). */
+struct column {
+    uint64_t up, down, same, before; /* before: places of the letter before */
+    size_t distance;
+};
+
+static inline void column_next(struct column *c, uint64_t places, uint64_t last)
+{
+    uint64_t swap = ((~c->same & places) << 1) & c->before;
+
+    c->same = ((((places & c->up) + c->up) ^ c->up) | places | c->down) | swap;
+    uint64_t right_up = c->down | ~(c->same | c->up), right_down = c->same & c->up;
+    c->distance += (right_up & last) != 0;
+    c->distance -= (right_down & last) != 0;
+    right_up = right_up << 1 | 1;
+    right_down <<= 1;
+    c->up = right_down | ~(c->same | right_up);
+    c->down = right_up & c->same;
+    c->before = places;
+}
+
+/* The distance of a pattern of at least one letter. */
+static size_t pattern_distance(const struct pattern *p, const int32_t *cps, size_t count)
+{
+    struct column c = {.up = ~UINT64_C(0), .distance = p->count};
+    uint64_t last = UINT64_C(1) << (p->count - 1);
+
+    for (size_t i = 0; i < count; i++) {
+        column_next(&c, places_of(p, cps[i]), last);
+    }
+    return c.distance;
 }
 
 unsigned kb_distance(const int32_t *a, size_t a_len, const int32_t *b, size_t b_len, unsigned max)
 {
-    unsigned rows[3][KB_WORD_CPS + 2];
+    struct pattern p;
 
     CHECK(a_len <= KB_WORD_CPS && b_len <= KB_WORD_CPS);
-    if (a_len > b_len + max || b_len > a_len + max) {
-        return max + 1;
-    }
-    for (size_t j = 0; j <= b_len + 1; j++) {
-        rows[0][j] = (unsigned)j;
-    }
-    unsigned least_before = 0;
-    for (size_t i = 1; i <= a_len; i++) {
-        unsigned least = row_fill(rows, i, a, b, b_len, max);
-        if (least > max && least_before > max) {
-            return max + 1;
-        }
-        least_before = least;
-    }
-    unsigned distance = rows[a_len % 3][b_len];
-    return distance > max ? max + 1 : distance;
+    pattern_set(&p, a, a_len);
+    size_t distance = a_len == 0 ? b_len : pattern_distance(&p, b, b_len);
+    return distance > max ? max + 1 : (unsigned)distance;
 }
 
 /* True if a comes before b: nearer, then more common, then by bytes (so that the order never depends on
@@ -112,24 +155,8 @@ struct wanted {
     size_t count;
     uint64_t mask;
     unsigned max;
+    struct pattern pattern;
 };
-
-/* The next word from i on whose letters differ from the mask in at most `bits` kinds; the count of words if
- * none. With a constant for bits the compiler unrolls the loop: this is where a correction spends its time.
- */
-static inline size_t next_alike(const struct kb_index *index, size_t i, uint64_t mask, unsigned bits)
-{
-    for (; i < index->word_count; i++) {
-        uint64_t rest = index->masks[i] ^ mask;
-        for (unsigned k = 0; k < bits; k++) {
-            rest &= rest - 1; /* drops the lowest bit; none stays none */
-        }
-        if (rest == 0) {
-            break;
-        }
-    }
-    return i;
-}
 
 /* The distance of word i to the wanted one, max + 1 if it is too far. */
 static unsigned distance_of(const struct kb_index *index, size_t i, const struct wanted *w)
@@ -137,11 +164,12 @@ static unsigned distance_of(const struct kb_index *index, size_t i, const struct
     const struct kb_vocable *v = &index->words[i];
     int32_t cps[KB_WORD_CPS];
 
-    if (v->live == 0 || v->cps < LETTERS_MIN || v->cps + w->max < w->count || v->cps > w->count + w->max) {
+    if (v->live == 0) {
         return w->max + 1;
     }
     size_t count = kb_word_cps(index->texts + v->text, v->len, cps);
-    return kb_distance(w->cps, w->count, cps, count, w->max);
+    size_t distance = pattern_distance(&w->pattern, cps, count);
+    return distance > w->max ? w->max + 1 : (unsigned)distance;
 }
 
 /* Letters of the word, marks not counted; 0 for a number or a CJK pair. */
@@ -161,28 +189,29 @@ static size_t letters_of(const struct wanted *w)
 static size_t index_spell(const struct kb_index *const *indexes, size_t count, const struct kb_index *index,
                           const struct wanted *w, struct kb_guess guesses[KB_SPELL_MAX], size_t found)
 {
-    size_t i = 0;
+    uint32_t near[KB_NEAR_BLOCK];
+    struct kb_near_word wanted = {w->mask, (unsigned)w->count, w->max};
 
-    for (;; i++) {
-        i = w->max == 1 ? next_alike(index, i, w->mask, 2) : next_alike(index, i, w->mask, 4);
-        if (i >= index->word_count) {
-            return found;
+    for (size_t from = 0; from < index->word_count; from += KB_NEAR_BLOCK) {
+        size_t some = kb_near_words(index, from, &wanted, near);
+        for (size_t k = 0; k < some; k++) {
+            unsigned distance = distance_of(index, near[k], w);
+            if (distance <= w->max) {
+                const struct kb_vocable *v = &index->words[near[k]];
+                struct kb_guess guess = {index->texts + v->text, v->len, v->hash, distance,
+                                         (unsigned)w->count,     0};
+                guess.live = live_of(indexes, count, &guess);
+                found = guess_insert(guesses, found, &guess);
+            }
         }
-        unsigned distance = distance_of(index, i, w);
-        if (distance > w->max) {
-            continue;
-        }
-        const struct kb_vocable *v = &index->words[i];
-        struct kb_guess guess = {index->texts + v->text, v->len, v->hash, distance, (unsigned)w->count, 0};
-        guess.live = live_of(indexes, count, &guess);
-        found = guess_insert(guesses, found, &guess);
     }
+    return found;
 }
 
 size_t kb_spell(const struct kb_index *const *indexes, size_t count, const char *word, size_t len,
                 struct kb_guess guesses[KB_SPELL_MAX])
 {
-    struct wanted w = {0};
+    struct wanted w;
     size_t found = 0;
 
     w.count = kb_word_cps(word, len, w.cps);
@@ -192,6 +221,7 @@ size_t kb_spell(const struct kb_index *const *indexes, size_t count, const char 
     }
     w.mask = kb_word_mask(w.cps, w.count);
     w.max = letters <= SHORT_MAX ? 1 : 2;
+    pattern_set(&w.pattern, w.cps, w.count);
     for (size_t k = 0; k < count; k++) {
         found = index_spell(indexes, count, indexes[k], &w, guesses, found);
     }

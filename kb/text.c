@@ -52,6 +52,10 @@ struct folder {
 
 size_t kb_cp_next(const char *text, size_t len, int32_t *cp)
 {
+    if (len > 0 && (unsigned char)*text < 0x80) {
+        *cp = *text;
+        return 1;
+    }
     utf8proc_ssize_t n = utf8proc_iterate((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)len, cp);
 
     if (n <= 0) {

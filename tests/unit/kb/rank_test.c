@@ -5,10 +5,13 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kb/confidence.h"
-#include "kb/rank.h"
+#include "kb/rank_int.h"
 
 static const char *const TEXTS[] = {
     "The garage costs two euros an hour.",
@@ -171,12 +174,102 @@ static void test_long_question(void **state)
     kb_index_free(index);
 }
 
+/* ---- a large base ---- */
+
+#define MANY      6000
+#define BIG_WORDS 2000
+
+static uint64_t seed = 3;
+
+static double uniform(void)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (double)(seed >> 33) / (double)(1u << 31);
+}
+
+/* Words as often as natural languages have them. */
+static size_t words_make(char *out, size_t room, unsigned count)
+{
+    size_t at = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        unsigned word = (unsigned)pow(BIG_WORDS, uniform());
+        at += (size_t)snprintf(out + at, room - at, "%c%c%u%c ", "bdfgklmnprst"[word % 12], "aeiou"[word % 5],
+                               word, "aeioun"[word / 5 % 6]);
+    }
+    return at;
+}
+
+/* Chunks of about 40 such words in two indexes; every seventh is dead. */
+static void big_make(struct kb_index *parts[2])
+{
+    struct kb_bag bag;
+    char text[1024], document[16];
+
+    kb_bag_init(&bag);
+    for (unsigned i = 0; i < MANY; i++) {
+        kb_bag_reset(&bag);
+        kb_bag_add(&bag, text, words_make(text, sizeof text, 20 + i % 40), 1);
+        snprintf(document, sizeof document, "d%u", i);
+        assert_true(kb_index_add(parts[i % 3 == 0], &bag, i + 1, document, 0));
+        if (i % 7 == 0) {
+            kb_index_remove(parts[i % 3 == 0], &bag, i + 1);
+        }
+    }
+    kb_bag_fini(&bag);
+}
+
+/* The same hits, with scores and signals that differ by rounding alone. */
+static void assert_alike(const struct kb_ranking *a, const struct kb_ranking *b)
+{
+    assert_int_equal(a->count, b->count);
+    for (size_t i = 0; i < a->count; i++) {
+        assert_int_equal(a->hits[i].index, b->hits[i].index);
+        assert_int_equal(a->hits[i].slot, b->hits[i].slot);
+        assert_true(fabs(a->hits[i].score - b->hits[i].score) < 1e-5);
+    }
+    for (int i = 0; i < KB_SIGNAL_COUNT; i++) {
+        assert_true(fabs(a->signals[i] - b->signals[i]) < 1e-4);
+    }
+}
+
+/* Looking at common words only for chunks that can be among the best finds what looking at all finds. */
+static void test_late(void **state)
+{
+    struct kb_index *parts[2] = {kb_index_new(), kb_index_new()};
+    const struct kb_index *both[2] = {parts[0], parts[1]};
+    struct kb_ranker *late = kb_ranker_new(), *whole = kb_ranker_new();
+    unsigned saved = 0, previous_saved = 0;
+
+    (void)state;
+    big_make(parts);
+    whole->late_chunks = SIZE_MAX;
+    for (unsigned i = 0; i < 200; i++) {
+        char text[512], previous[512];
+        struct kb_ranking a, b;
+        words_make(text, sizeof text, 1 + i % 9);
+        words_make(previous, sizeof previous, 5);
+        struct kb_rank_query q = {
+            both, 2, text, i % 3 == 0 ? previous : NULL, 0.35, i % 2 ? 10 : KB_RANK_MAX};
+        kb_rank(late, &q, &a);
+        kb_rank(whole, &q, &b);
+        assert_alike(&a, &b);
+        assert_int_equal(whole->turns[0].late.count, 0);
+        saved += late->turns[0].late.count > 0;
+        previous_saved += i % 3 == 0 && late->turns[1].late.count > 0;
+    }
+    assert_true(saved > 50 && previous_saved > 10); /* or nothing was tested */
+    kb_ranker_free(late);
+    kb_ranker_free(whole);
+    kb_index_free(parts[0]);
+    kb_index_free(parts[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_statistics),
-        cmocka_unit_test(test_order),
-        cmocka_unit_test(test_confidence),
+        cmocka_unit_test(test_statistics),    cmocka_unit_test(test_order),
+        cmocka_unit_test(test_confidence),    cmocka_unit_test(test_late),
         cmocka_unit_test(test_long_question),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
