@@ -1,16 +1,91 @@
-/* changes.c: building a change-set; see changes.h. */
+/* changes.c: building a change-set; see changes.h.
+ *
+ * Sets are made and freed by the thousand, by a few threads: each keeps some of its own for its next ones,
+ * with their memory, and one buffer in which values are laid out before they go into their set's arena. */
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "queue/base/codec.h"
+#include "queue/base/sanitized.h"
 #include "queue/changes.h"
+
+#define SPARES       64
+#define ROOM_KEPT    32         /* operations and guards that a spare set has room for at most */
+#define SCRATCH_KEPT (64 << 10) /* bytes of the buffer between two values */
+
+/* What one thread keeps. */
+struct spares {
+    struct changes *list[SPARES];
+    unsigned count;
+    struct buf scratch;
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t key_spares;
+static _Thread_local struct spares *mine;
+
+static void set_free(struct changes *cs)
+{
+    free(cs->ops);
+    free(cs->guards);
+    arena_free(cs->texts);
+    free(cs);
+}
+
+/* A thread ends. */
+static void spares_free(void *arg)
+{
+    struct spares *spares = arg;
+
+    while (spares->count > 0) {
+        set_free(spares->list[--spares->count]);
+    }
+    buf_fini(&spares->scratch);
+    free(spares);
+    mine = NULL;
+}
+
+static void spares_key(void)
+{
+    CHECK(pthread_key_create(&key_spares, spares_free) == 0);
+}
+
+/* The calling thread's, made at its first set. */
+static struct spares *spares(void)
+{
+    if (mine == NULL) {
+        CHECK(pthread_once(&once, spares_key) == 0);
+        mine = xcalloc(1, sizeof *mine);
+        buf_init(&mine->scratch, 0);
+        CHECK(pthread_setspecific(key_spares, mine) == 0);
+    }
+    return mine;
+}
 
 struct changes *changes_new(void)
 {
-    struct changes *cs = xcalloc(1, sizeof *cs);
+    struct spares *kept = spares();
 
+    if (kept->count > 0) {
+        return kept->list[--kept->count];
+    }
+    struct changes *cs = xcalloc(1, sizeof *cs);
     cs->texts = arena_new(SIZE_MAX / 2);
     return cs;
+}
+
+/* Empties a set for its next use. */
+static void set_reset(struct changes *cs)
+{
+    struct changes bare = {.texts = cs->texts,
+                           .ops = cs->ops,
+                           .op_room = cs->op_room,
+                           .guards = cs->guards,
+                           .guard_room = cs->guard_room};
+
+    arena_reset(cs->texts);
+    *cs = bare;
 }
 
 void changes_free(struct changes *cs)
@@ -18,13 +93,13 @@ void changes_free(struct changes *cs)
     if (cs == NULL) {
         return;
     }
-    for (size_t i = 0; i < cs->op_count; i++) {
-        free(cs->ops[i].value);
+    struct spares *kept = spares();
+    if (SANITIZED || kept->count == SPARES || cs->op_room > ROOM_KEPT || cs->guard_room > ROOM_KEPT) {
+        set_free(cs);
+        return;
     }
-    free(cs->ops);
-    free(cs->guards);
-    arena_free(cs->texts);
-    free(cs);
+    set_reset(cs);
+    kept->list[kept->count++] = cs;
 }
 
 bool changes_any(const struct changes *cs)
@@ -130,17 +205,6 @@ void changes_once(struct changes *cs, const char *part, const char *scope, const
     }
 }
 
-/* Moves the laid-out bytes into the operation, if they are whole and within the bounds. */
-static void value_take(struct changes *cs, struct op *op, struct buf *bytes)
-{
-    if (!buf_ok(bytes) || cs->bytes + bytes->len > CHANGES_BYTES_MAX) {
-        changes_fault(cs, ERR_LIMIT);
-        return;
-    }
-    cs->bytes += bytes->len;
-    op->value = (uint8_t *)buf_take(bytes, &op->size);
-}
-
 /* Room for the operation's value, to be filled by the caller; NULL, and the fault, beyond the bounds. */
 static uint8_t *value_new(struct changes *cs, struct op *op, size_t size)
 {
@@ -149,7 +213,7 @@ static uint8_t *value_new(struct changes *cs, struct op *op, size_t size)
         return NULL;
     }
     cs->bytes += size;
-    op->value = xmalloc(size);
+    op->value = arena_alloc(cs->texts, size);
     op->size = size;
     return op->value;
 }
@@ -168,13 +232,21 @@ void changes_value_text(struct changes *cs, struct op *op, size_t blank, const c
 
 void changes_value(struct changes *cs, struct op *op, const struct buf *head, const json_t *value)
 {
-    struct buf bytes;
+    struct buf *bytes = &spares()->scratch;
 
-    buf_init(&bytes, head->len + STORE_BODY_MAX);
-    buf_add(&bytes, head->data, head->len);
-    jx_dump(value, &bytes);
-    value_take(cs, op, &bytes);
-    buf_fini(&bytes);
+    buf_reset(bytes);
+    bytes->max = head->len + STORE_BODY_MAX;
+    buf_add(bytes, head->data, head->len);
+    jx_dump(value, bytes);
+    uint8_t *at = buf_ok(bytes) ? value_new(cs, op, bytes->len) : NULL;
+    if (at != NULL) {
+        memcpy(at, bytes->data, bytes->len);
+    } else {
+        changes_fault(cs, ERR_LIMIT);
+    }
+    if (bytes->room > SCRATCH_KEPT) {
+        buf_fini(bytes);
+    }
 }
 
 /* The head of a record: flags, room for the revision, its index entries. */

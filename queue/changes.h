@@ -21,7 +21,7 @@ struct op {
     const char *part, *name; /* name: id, counter or lane */
     const char *stream;      /* OP_PUT: number it in this stream; else NULL */
     bool chained;            /* and with the hash of the record before */
-    uint8_t *value;          /* owned; OP_PUT: the record, OP_PUSH: the job, both as stored */
+    uint8_t *value;          /* the set's; OP_PUT: the record, OP_PUSH: the job, both as stored */
     size_t size;
     int64_t number;      /* OP_ADD: delta; OP_PUSH, OP_WAIT: delay in ms */
     uint64_t seq, epoch; /* OP_ACK, OP_WAIT: the leased job */
@@ -39,7 +39,7 @@ struct guard {
 };
 
 struct changes {
-    struct arena *texts;
+    struct arena *texts; /* and values */
     struct op *ops;
     size_t op_count, op_room;
     struct guard *guards;

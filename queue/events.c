@@ -14,9 +14,11 @@
 #include "queue/events.h"
 #include "queue/jobs.h"
 
-#define SPREAD    64
-#define BODY_MAX  (256u << 10)
-#define TEXT_KEPT 2048 /* texts longer than this go first when a body is too large */
+#define SPREAD     64
+#define BODY_MAX   (256u << 10)
+#define SCALAR_MAX 64   /* bytes of a number or a word, and of the marks around a value */
+#define ESCAPE_MAX 6    /* bytes of one byte's escape */
+#define TEXT_KEPT  2048 /* texts longer than this go first when a body is too large */
 
 const struct event_row event_rows[] = {
 #define X(type, alias, text) {type, alias, text},
@@ -193,10 +195,30 @@ static void shorten(json_t *value)
     }
 }
 
+/* No fewer bytes than the value's text has, without writing it: each byte of a string as its longest escape.
+ */
+static size_t text_bound(const json_t *value)
+{
+    size_t sum = SCALAR_MAX, i;
+    const char *key;
+    json_t *item;
+
+    if (json_is_string(value)) {
+        return sum + ESCAPE_MAX * json_string_length(value);
+    }
+    json_array_foreach (value, i, item) {
+        sum += text_bound(item);
+    }
+    json_object_foreach ((json_t *)value, key, item) {
+        sum += SCALAR_MAX + ESCAPE_MAX * strlen(key) + text_bound(item);
+    }
+    return sum;
+}
+
 /* data as it fits into an event's body; new reference. */
 static json_t *fitting(const json_t *data)
 {
-    if (json_dumpb(data, NULL, 0, JSON_COMPACT) <= BODY_MAX) {
+    if (text_bound(data) <= BODY_MAX || json_dumpb(data, NULL, 0, JSON_COMPACT) <= BODY_MAX) {
         return json_incref((json_t *)data);
     }
     json_t *copy = json_deep_copy(data);

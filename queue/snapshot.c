@@ -4,6 +4,7 @@
 
 #include "queue/store_int.h"
 
+#define ROWS_FIRST   16 /* most walks are over few rows, and a page is memory for as many as it may have */
 #define ROWS_AT_ONCE 500
 
 struct snapshot {
@@ -96,7 +97,7 @@ enum err snapshot_rows(struct snapshot *snap, const struct page_query *query, sn
     bool more = true;
     enum err rc = ERR_OK;
 
-    at.limit = ROWS_AT_ONCE;
+    at.limit = ROWS_FIRST;
     while (rc == ERR_OK && more) {
         at.after = after;
         rc = snapshot_page(snap, &at, &page);
@@ -108,6 +109,7 @@ enum err snapshot_rows(struct snapshot *snap, const struct page_query *query, sn
         after = page.position;
         page.position = NULL;
         store_page_free(&page);
+        at.limit = ROWS_AT_ONCE;
     }
     free(after);
     return rc;

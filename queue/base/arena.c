@@ -8,19 +8,12 @@
 #include <string.h>
 
 #include "queue/base/arena.h"
+#include "queue/base/sanitized.h"
 
 #define ARENA_MAGIC   0x4152454eU
 #define BLOCK_FIRST   4096
 #define BLOCK_LARGEST (64 * 1024)
-#define BLOCK_KEPT    (16 * 1024) /* the largest first block that outlives a reset */
-
-#if defined(__has_feature)
-#define SANITIZED __has_feature(address_sanitizer)
-#elif defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#else
-#define SANITIZED 0
-#endif
+#define BLOCK_KEPT    (32 * 1024) /* the largest first block that outlives a reset */
 
 struct block {
     struct block *next;

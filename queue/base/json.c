@@ -12,12 +12,19 @@
 
 #include "queue/base/clock.h"
 #include "queue/base/codec.h"
+#include "queue/base/json_memory.h"
 #include "queue/base/json_read.h"
 
 #define DEPTH_MAX JSON_READ_DEPTH
 #define TOKEN_MAX 1024 /* longest key that jx_at can name */
 /* The largest number of fifteen digits; what lies above would be written as a number that nobody can read. */
 #define REAL_MAX 1.79769313486231e308
+
+/* Before main, whatever program this is part of. */
+__attribute__((constructor)) static void before_main(void)
+{
+    json_memory_use();
+}
 
 /* Says why and where, if anybody asks. */
 static enum err refuse(struct buf *why, const char *reason, size_t offset)

@@ -31,6 +31,24 @@ static void add_escape(struct buf *out, unsigned char c)
     buf_adds(out, text);
 }
 
+/* True if a byte may not stand in a string by itself. */
+static bool needs_escape(unsigned char c)
+{
+    return c < 0x20 || c == '"' || c == '\\';
+}
+
+/* True if one of eight bytes needs an escape, or may: the usual tricks with borrows, which never miss one. */
+static bool eight_need_escape(const char *at)
+{
+    const uint64_t ones = 0x0101010101010101U, tops = 0x8080808080808080U;
+    uint64_t x;
+
+    memcpy(&x, at, sizeof x);
+    uint64_t quote = x ^ ones * '"', slash = x ^ ones * '\\';
+    uint64_t below = (x - ones * 0x20) & ~x;
+    return ((below | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & tops) != 0;
+}
+
 /* A string in its quotes; what needs no escape goes in one piece. */
 static void add_string(struct buf *out, const char *text, size_t len)
 {
@@ -38,10 +56,12 @@ static void add_string(struct buf *out, const char *text, size_t len)
 
     buf_addc(out, '"');
     for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c < 0x20 || c == '"' || c == '\\') {
+        while (len - i > 8 && !eight_need_escape(text + i)) {
+            i += 8;
+        }
+        if (needs_escape((unsigned char)text[i])) {
             buf_add(out, text + from, i - from);
-            add_escape(out, c);
+            add_escape(out, (unsigned char)text[i]);
             from = i + 1;
         }
     }

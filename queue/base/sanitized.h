@@ -1,0 +1,14 @@
+/* sanitized.h: whether AddressSanitizer watches: then memory is not kept for reuse, so that it sees who uses
+ * what was given back. */
+#ifndef CHASQUI_BASE_SANITIZED_H
+#define CHASQUI_BASE_SANITIZED_H
+
+#if defined(__has_feature)
+#define SANITIZED __has_feature(address_sanitizer)
+#elif defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
+#endif
