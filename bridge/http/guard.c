@@ -25,8 +25,18 @@ static const char *const METHODS[] = {
 /* True for the bytes of a token (RFC 9110 section 5.6.2). */
 bool http_is_token_byte(unsigned char c)
 {
-    static const uint32_t tokens[8] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff}; /* a bit for each byte */
-    return (tokens[c / 32] >> c % 32 & 1) != 0;
+    static const char tokens[256] = {
+        ['!'] = 1, ['#'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1, ['\''] = 1, ['*'] = 1, ['+'] = 1, ['-'] = 1,
+        ['.'] = 1, ['0'] = 1, 1,         1,         1,         1,          1,         1,         1,
+        1,         1,         ['A'] = 1, 1,         1,         1,          1,         1,         1,
+        1,         1,         1,         1,         1,         1,          1,         1,         1,
+        1,         1,         1,         1,         1,         1,          1,         1,         1,
+        1,         ['^'] = 1, ['_'] = 1, ['`'] = 1, ['a'] = 1, 1,          1,         1,         1,
+        1,         1,         1,         1,         1,         1,          1,         1,         1,
+        1,         1,         1,         1,         1,         1,          1,         1,         1,
+        1,         1,         1,         ['|'] = 1, ['~'] = 1,
+    };
+    return tokens[c] != 0;
 }
 
 /* True for the bytes a field value may hold: no control byte but the tab (RFC 9110 section 5.5). */
