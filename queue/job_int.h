@@ -8,7 +8,9 @@ struct worker;
 
 struct job {
     struct lease lease;
-    json_t *payload;
+    json_t *payload; /* NULL until somebody asks */
+    char *text;      /* of the payload */
+    size_t size;
     unsigned tries;
     int64_t pushed_ms;
     struct worker *worker;

@@ -126,7 +126,7 @@ void changes_bury(struct changes *cs, const struct job *job, const char *why)
     jx_set_str(body, "id", id.text);
     jx_set_str(body, "queue", queue_row(lease->queue)->name);
     jx_set_str(body, "lane", lease->lane);
-    jx_set(body, "payload", json_incref(job->payload));
+    jx_set(body, "payload", json_incref((json_t *)job_payload(job)));
     jx_set_int(body, "tries", job->tries + 1);
     jx_set_str(body, "why", why);
     jx_set_time(body, "buried_at", clock_wall_ms());
@@ -178,9 +178,21 @@ const char *job_lane(const struct job *job)
     return job->lease.lane;
 }
 
+/* Parsed when first asked for. */
 const json_t *job_payload(const struct job *job)
 {
+    struct job *own = (struct job *)job; /* a job belongs to its worker's thread */
+
+    if (job->payload == NULL && jx_parse_lenient(job->text, job->size, &own->payload) != ERR_OK) {
+        own->payload = json_object();
+    }
     return job->payload;
+}
+
+const char *job_payload_text(const struct job *job, size_t *size)
+{
+    *size = job->size;
+    return job->text;
 }
 
 unsigned job_tries(const struct job *job)

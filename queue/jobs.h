@@ -59,6 +59,8 @@ enum queue_id job_queue(const struct job *job);
 const char *job_partition(const struct job *job);
 const char *job_lane(const struct job *job);
 const json_t *job_payload(const struct job *job); /* borrowed; {} if it was not JSON */
+/* As it was pushed: its text, unparsed. Good as long as the job. */
+const char *job_payload_text(const struct job *job, size_t *size);
 unsigned job_tries(const struct job *job);        /* failed attempts before this one */
 int64_t job_pushed_ms(const struct job *job);     /* wall time of the push */
 struct store *job_store(const struct job *job);

@@ -96,6 +96,10 @@ void changes_once(struct changes *cs, const char *part, const char *scope, const
 /* Operations; JSON is serialised at once, the caller keeps its reference. A fault (too large, bad id) is remembered and
  * answered by submit as ERR_LIMIT or ERR_INVALID. */
 void changes_put(struct changes *cs, enum kind kind, const char *part, const char *id, const json_t *body);
+/* The same for a body that is JSON text already; indexed is an object with the fields that the kind's indexes name. The id is
+ * one of ours. */
+void changes_put_text(struct changes *cs, enum kind kind, const char *part, const char *id, const char *text, size_t size,
+                      const json_t *indexed);
 /* Bytes that are not JSON; such a record is in no index. */
 void changes_put_bytes(struct changes *cs, enum kind kind, const char *part, const char *id, const void *data, size_t size);
 /* The same for a body in two pieces. */

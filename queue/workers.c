@@ -122,6 +122,7 @@ static void job_drop(struct job *job)
     DL_DELETE(worker->held, job);
     worker->count--;
     json_decref(job->payload);
+    free(job->text);
     free(job);
     held_change(worker->owner, -1);
 }
@@ -239,10 +240,8 @@ static struct job *job_open(struct worker *worker, const struct lease *lease)
     job->tries = stored.head.tries;
     job->pushed_ms = stored.head.pushed;
     job->worker = worker;
-    if (jx_parse_lenient(stored.payload, stored.size, &job->payload) != ERR_OK) {
-        job->payload = json_object();
-    }
-    free(stored.payload);
+    job->text = stored.payload;
+    job->size = stored.size;
     DL_APPEND(worker->held, job);
     worker->count++;
     held_change(worker->owner, 1);

@@ -39,17 +39,12 @@ static struct gate *gate; /* of the process */
 
 static void run(struct job *job, struct desk *desk);
 
-static const char *endpoint_of(const struct job *job)
-{
-    return jx_str_or(job_payload(job), "webhook_id", "-");
-}
-
 /* Runs who waited for a place at the endpoint. */
 static void run_waiting(struct desk *desk, struct job *next)
 {
     char endpoint[ID_SIZE];
     while (next != NULL) {
-        snprintf(endpoint, sizeof(endpoint), "%s", endpoint_of(next));
+        delivery_part(next, PART_WEBHOOK, endpoint);
         run(next, desk);
         next = desk_stranded(desk, endpoint);
     }
@@ -70,9 +65,10 @@ static void answered(const struct httpc_answer *answer, void *arg)
 {
     struct delivery *d = arg;
     struct desk *desk = d->desk;
-    const char *endpoint = endpoint_of(d->job);
+    char endpoint[ID_SIZE];
     bool cut = answer->outcome == HTTPC_CANCELLED;
     bool good = attempt_judge(answer) == ATTEMPT_DELIVERED;
+    delivery_part(d->job, PART_WEBHOOK, endpoint);
     gate_leave(gate, endpoint, cut ? GATE_CUT : good ? GATE_GOOD : GATE_BAD, answer->total_us / 1000);
     struct job *next = desk_leave(desk, endpoint);
     if (cut) {
@@ -83,64 +79,70 @@ static void answered(const struct httpc_answer *answer, void *arg)
     run_waiting(desk, next);
 }
 
-/* Adds one header line to the list. */
-static void header(struct buf *lines, size_t *offsets, size_t *count, const char *name, const char *value)
+/* The header lines of one attempt, one behind the other. */
+struct lines {
+    struct buf *text;
+    size_t offsets[HEADERS], count;
+};
+
+static void header(struct lines *lines, const char *name, const char *value)
 {
-    offsets[(*count)++] = lines->len;
-    buf_addf(lines, "%s: %s", name, value);
-    buf_addc(lines, '\0');
+    CHECK(lines->count < HEADERS);
+    lines->offsets[lines->count++] = lines->text->len;
+    buf_adds(lines->text, name);
+    buf_add(lines->text, ": ", 2);
+    buf_adds(lines->text, value);
+    buf_addc(lines->text, '\0');
+}
+
+static void header_number(struct lines *lines, const char *name, int64_t value)
+{
+    char number[24];
+    snprintf(number, sizeof(number), "%" PRId64, value);
+    header(lines, name, number);
 }
 
 /* The signed headers of this attempt. */
-static void make_headers(struct delivery *d, struct buf *lines, size_t *offsets, size_t *count)
+static void make_headers(struct delivery *d, struct lines *lines)
 {
-    char number[24];
-    struct buf plain, standard;
+    struct buf *plain = desk_buf(d->desk, DESK_PLAIN, SIGNATURE_MAX);
+    struct buf *standard = desk_buf(d->desk, DESK_STANDARD, SIGNATURE_MAX);
     const struct sendto *endpoint = d->endpoint;
-    const char *id = jx_str_or(d->record, "event_id", "");
+    const char *id = d->stored.event_id;
     struct sign_input in = {.id = id, .timestamp_s = d->started_ms / 1000, .body = d->body, .size = d->size};
-    buf_init(&plain, SIGNATURE_MAX);
-    buf_init(&standard, SIGNATURE_MAX);
-    sign_plain(&plain, endpoint->secrets, endpoint->secret_count, &in);
-    sign_standard(&standard, endpoint->secrets, endpoint->secret_count, &in);
-    header(lines, offsets, count, "Content-Type", "application/json");
-    header(lines, offsets, count, "User-Agent", "Chasqui-Webhooks/" CHASQUI_VERSION);
-    header(lines, offsets, count, "X-ConvoAI-Signature", buf_str(&plain));
-    header(lines, offsets, count, "webhook-id", id);
-    snprintf(number, sizeof(number), "%" PRId64, in.timestamp_s);
-    header(lines, offsets, count, "webhook-timestamp", number);
-    header(lines, offsets, count, "webhook-signature", buf_str(&standard));
-    header(lines, offsets, count, "X-ConvoAI-Event",
-           endpoint_event_name(endpoint->webhook, jx_str_or(d->record, "event_type", "")));
-    header(lines, offsets, count, "X-ConvoAI-Delivery", jx_str_or(d->record, "id", ""));
-    snprintf(number, sizeof(number), "%u", delivery_attempt(d));
-    header(lines, offsets, count, "X-ConvoAI-Attempt", number);
-    if (jx_bool(d->record, "replay", false)) {
-        header(lines, offsets, count, "X-ConvoAI-Replay", "true");
+    sign_plain(plain, endpoint->secrets, endpoint->secret_count, &in);
+    sign_standard(standard, endpoint->secrets, endpoint->secret_count, &in);
+    header(lines, "Content-Type", "application/json");
+    header(lines, "User-Agent", "Chasqui-Webhooks/" CHASQUI_VERSION);
+    header(lines, "X-ConvoAI-Signature", buf_str(plain));
+    header(lines, "webhook-id", id);
+    header_number(lines, "webhook-timestamp", in.timestamp_s);
+    header(lines, "webhook-signature", buf_str(standard));
+    header(lines, "X-ConvoAI-Event", endpoint_event_name(endpoint->webhook, d->stored.event_type));
+    header(lines, "X-ConvoAI-Delivery", d->id);
+    header_number(lines, "X-ConvoAI-Attempt", delivery_attempt(d));
+    if (d->stored.replay) {
+        header(lines, "X-ConvoAI-Replay", "true");
     }
-    buf_fini(&plain);
-    buf_fini(&standard);
 }
 
 /* Sends the POST. */
 static void post(struct delivery *d)
 {
-    struct buf lines;
-    size_t offsets[HEADERS], count = 0;
+    struct lines lines = {.text = desk_buf(d->desk, DESK_HEADERS, (size_t)HEADERS * HEADER_MAX)};
     const char *headers[HEADERS];
     char account[ID_SIZE];
-    buf_init(&lines, (HEADERS)*HEADER_MAX);
     d->started_ms = clock_wall_ms();
-    make_headers(d, &lines, offsets, &count);
-    for (size_t i = 0; i < count; i++) {
-        headers[i] = lines.data + offsets[i];
+    make_headers(d, &lines);
+    for (size_t i = 0; i < lines.count; i++) {
+        headers[i] = lines.text->data + lines.offsets[i];
     }
     partition_account(job_partition(d->job), account);
     struct httpc_request request = {
         .method = "POST",
         .url = jx_str_or(d->endpoint->webhook, "url", ""),
         .headers = headers,
-        .header_count = count,
+        .header_count = lines.count,
         .body = d->body,
         .body_size = d->size,
         .connect_ms = 5000,
@@ -150,16 +152,16 @@ static void post(struct delivery *d)
         .pool = account,
     };
     httpc_send(job_http(d->job), &request, answered, d);
-    buf_fini(&lines);
 }
 
 /* Sends it, unless it has been brought already or the endpoint is switched off (the event stays for a
  * replay). */
 static void start(struct delivery *d)
 {
-    const char *endpoint = endpoint_of(d->job);
+    char endpoint[ID_SIZE];
+    delivery_part(d->job, PART_WEBHOOK, endpoint);
     enum err rc = delivery_load(d, true);
-    if (rc == ERR_OK && strcmp(jx_str_or(d->record, "status", ""), "pending") != 0) {
+    if (rc == ERR_OK && !d->stored.pending) {
         rc = ERR_NOTFOUND;
     }
     bool off = rc == ERR_OK && strcmp(jx_str_or(d->endpoint->webhook, "status", ""), "disabled") == 0;
@@ -179,7 +181,8 @@ static void start(struct delivery *d)
 /* Asks the gate, and starts, waits or puts the job back. */
 static void run(struct job *job, struct desk *desk)
 {
-    const char *endpoint = endpoint_of(job);
+    char endpoint[ID_SIZE];
+    delivery_part(job, PART_WEBHOOK, endpoint);
     int64_t wait_ms = gate_try(gate, endpoint);
     if (wait_ms == GATE_SOON && desk_wait(desk, endpoint, job)) {
         return;
@@ -191,10 +194,7 @@ static void run(struct job *job, struct desk *desk)
         job_put_back(job, wait_ms);
         return;
     }
-    struct delivery *d = xcalloc(1, sizeof(*d));
-    d->job = job;
-    d->desk = desk;
-    start(d);
+    start(delivery_new(job, desk));
 }
 
 /* The handler of QUEUE_DELIVER. */

@@ -16,6 +16,7 @@
 
 #define ROOM_WAITING 64 /* at one endpoint */
 #define ENDS_MOST    128
+#define BUF_KEPT     (64u << 10) /* bytes of a buffer between two uses */
 
 struct waiter {
     struct job *job;
@@ -45,6 +46,7 @@ struct desk {
     struct loop *loop;
     struct loop_timer *timer; /* the loop's own */
     struct sendtos *sendtos;
+    struct buf bufs[DESK_BUFS];
     struct room *rooms; /* with attempts under way or waiting */
     unsigned flying, waiting;
     struct end *ends;
@@ -70,6 +72,9 @@ void desks_reset(unsigned waiting)
             free(room);
         }
         sendtos_free(desk->sendtos);
+        for (size_t i = 0; i < DESK_BUFS; i++) {
+            buf_fini(&desk->bufs[i]);
+        }
         free(desk);
     }
     pthread_mutex_unlock(&lock);
@@ -91,6 +96,17 @@ struct desk *desk_here(const struct job *job)
 struct sendtos *desk_sendtos(struct desk *desk)
 {
     return desk->sendtos;
+}
+
+struct buf *desk_buf(struct desk *desk, enum desk_buf which, size_t max)
+{
+    struct buf *buf = &desk->bufs[which];
+    if (buf->room > BUF_KEPT) {
+        buf_fini(buf);
+    }
+    buf_reset(buf);
+    buf->max = max;
+    return buf;
 }
 
 /* ---- rooms ---- */

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "bridge/webhooks/sendto.h"
+#include "queue/base/buf.h"
 #include "queue/jobs.h"
 
 #define ENDS_MS 2
@@ -23,6 +24,10 @@ void desks_reset(unsigned waiting);
 /* The calling worker's, made at its first call. */
 struct desk *desk_here(const struct job *job);
 struct sendtos *desk_sendtos(struct desk *desk);
+/* A buffer, empty, with the memory of its last use: good until the caller's next call with the same number.
+ */
+enum desk_buf { DESK_HEADERS, DESK_PLAIN, DESK_STANDARD, DESK_RECORD, DESK_BUFS };
+struct buf *desk_buf(struct desk *desk, enum desk_buf which, size_t max);
 
 /* An attempt at the endpoint began. */
 void desk_enter(struct desk *desk, const char *endpoint);

@@ -19,21 +19,45 @@
 #include "queue/base/option.h"
 #include "queue/events.h"
 
+#define NOTE_MAX (ANSWER_MAX * 6 + 8192) /* every byte an escape, and libcurl's words */
+
 /* Forgets what was read, not what happened. */
 static void unload(struct delivery *d)
 {
-    json_decref(d->record);
+    stored_fini(&d->stored);
     sendto_release(d->endpoint);
     free(d->body);
-    d->record = NULL;
     d->endpoint = NULL;
     d->body = NULL;
+}
+
+void delivery_part(const struct job *job, enum delivery_part part, char out[ID_SIZE])
+{
+    static const char *const names[PART_COUNT] = {
+        [PART_DELIVERY] = "delivery_id", [PART_WEBHOOK] = "webhook_id"};
+    struct jx_span found;
+    size_t size;
+    const char *text = job_payload_text(job, &size);
+    jx_spans(text, size, &names[part], 1, &found);
+    if (!jx_span_str(&found, out, ID_SIZE)) {
+        memcpy(out, "-", 2);
+    }
+}
+
+struct delivery *delivery_new(struct job *job, struct desk *desk)
+{
+    struct delivery *d = xcalloc(1, sizeof(*d));
+    d->job = job;
+    d->desk = desk;
+    delivery_part(job, PART_DELIVERY, d->id);
+    buf_init(&d->note, NOTE_MAX);
+    return d;
 }
 
 void delivery_free(struct delivery *d)
 {
     unload(d);
-    json_decref(d->note);
+    buf_fini(&d->note);
     free(d);
 }
 
@@ -43,9 +67,9 @@ static enum err load_body(struct delivery *d, struct snapshot *snap)
     const void *data;
     size_t size;
     json_t *event;
-    const char *type = jx_str_or(d->record, "event_type", "");
-    enum err rc = snapshot_get_bytes(snap, KIND_EVENT, job_partition(d->job),
-                                     jx_str_or(d->record, "event_id", ""), &data, &size, NULL);
+    const char *type = d->stored.event_type;
+    enum err rc =
+        snapshot_get_bytes(snap, KIND_EVENT, job_partition(d->job), d->stored.event_id, &data, &size, NULL);
     if (rc != ERR_OK) {
         return rc;
     }
@@ -68,16 +92,21 @@ static enum err load_body(struct delivery *d, struct snapshot *snap)
 enum err delivery_load(struct delivery *d, bool body)
 {
     struct snapshot *snap;
-    const json_t *payload = job_payload(d->job);
+    const void *data;
+    size_t size;
+    char webhook[ID_SIZE];
     const char *part = job_partition(d->job);
     enum err rc = snapshot_open(job_store(d->job), &snap);
     if (rc != ERR_OK) {
         return rc;
     }
-    rc = snapshot_get(snap, KIND_DELIVERY, part, jx_str_or(payload, "delivery_id", "-"), &d->record, &d->rev);
+    delivery_part(d->job, PART_WEBHOOK, webhook);
+    rc = snapshot_get_bytes(snap, KIND_DELIVERY, part, d->id, &data, &size, &d->rev);
     if (rc == ERR_OK) {
-        rc = sendto_get(desk_sendtos(d->desk), snap, part, jx_str_or(payload, "webhook_id", "-"),
-                        &d->endpoint);
+        rc = stored_take(&d->stored, data, size);
+    }
+    if (rc == ERR_OK) {
+        rc = sendto_get(desk_sendtos(d->desk), snap, part, webhook, &d->endpoint);
     }
     if (rc == ERR_OK && body) {
         rc = load_body(d, snap);
@@ -88,10 +117,25 @@ enum err delivery_load(struct delivery *d, bool body)
 
 unsigned delivery_attempt(const struct delivery *d)
 {
-    return (unsigned)jx_int(d->record, "tries", 0) + 1;
+    return d->stored.tries + 1;
 }
 
 static void finish(struct delivery *d);
+
+/* The delivery's record after a first attempt that brought the event, as text. False: it must be parsed. */
+static bool write_text(struct delivery *d, struct changes *cs)
+{
+    struct buf *text = desk_buf(d->desk, DESK_RECORD, STORE_BODY_MAX);
+    char webhook[ID_SIZE];
+    jx_span_str(&d->stored.fields[STORED_WEBHOOK], webhook, sizeof(webhook));
+    if (d->end != ATTEMPT_DELIVERED || strcmp(webhook, d->endpoint->id) != 0 ||
+        !stored_delivered(&d->stored, &d->note, d->status, clock_wall_ms(), text) || !buf_ok(text)) {
+        return false;
+    }
+    changes_put_text(cs, KIND_DELIVERY, job_partition(d->job), d->id, text->data, text->len,
+                     d->endpoint->indexed);
+    return true;
+}
 
 /* The delivery's record after this attempt. */
 static void write_record(struct delivery *d, struct changes *cs)
@@ -100,16 +144,17 @@ static void write_record(struct delivery *d, struct changes *cs)
                                          [ATTEMPT_RETRY] = "pending",
                                          [ATTEMPT_FAILED] = "failed",
                                          [ATTEMPT_GONE] = "failed"};
-    json_t *record = d->record, *attempts = jx_arr(record, "attempts");
+    json_t *record = stored_json(&d->stored), *attempts = jx_arr(record, "attempts"), *note;
     int64_t now = clock_wall_ms();
+    CHECK(jx_parse_lenient(buf_str(&d->note), d->note.len, &note) == ERR_OK);
     if (attempts == NULL) {
         attempts = json_array();
         jx_set(record, "attempts", attempts);
     }
-    jx_push(attempts, json_incref(d->note));
+    jx_push(attempts, note);
     jx_set_str(record, "status", states[d->end]);
     jx_set_int(record, "tries", delivery_attempt(d));
-    jx_set(record, "response_status", json_incref(json_object_get(d->note, "status")));
+    jx_set(record, "response_status", json_incref(json_object_get(note, "status")));
     if (d->end == ATTEMPT_RETRY) {
         jx_set_time(record, "next_attempt_at", now + d->retry_ms);
     } else {
@@ -117,9 +162,7 @@ static void write_record(struct delivery *d, struct changes *cs)
         jx_set_time(record, "finished_at", now);
     }
     jx_set_time(record, "updated_at", now);
-    const char *id = jx_str(record, "id");
-    changes_expect(cs, KIND_DELIVERY, job_partition(d->job), id, d->rev);
-    changes_put(cs, KIND_DELIVERY, job_partition(d->job), id, record);
+    changes_put(cs, KIND_DELIVERY, job_partition(d->job), d->id, record);
 }
 
 /* True if a success changes nothing about the endpoint. */
@@ -168,11 +211,11 @@ static void write_endpoint(struct delivery *d, struct changes *cs)
 }
 
 /* True if the next attempt may keep those behind it waiting. */
-static bool holds_lane(const struct delivery *d)
+static bool holds_lane(struct delivery *d)
 {
     int64_t first_ms;
     bool date_only;
-    const char *first = jx_str(json_array_get(jx_arr(d->record, "attempts"), 0), "at");
+    const char *first = jx_str(json_array_get(jx_arr(stored_json(&d->stored), "attempts"), 0), "at");
     if (!jx_bool(d->endpoint->webhook, "ordered", false)) {
         return false;
     }
@@ -190,7 +233,7 @@ static void push_retry(struct delivery *d, struct changes *cs)
         changes_postpone(cs, d->job, d->retry_ms);
         return;
     }
-    snprintf(lane, sizeof(lane), "%s/%s", d->endpoint->id, jx_str_or(d->record, "id", "-"));
+    snprintf(lane, sizeof(lane), "%s/%s", d->endpoint->id, d->id);
     changes_push(cs, QUEUE_DELIVER, job_partition(d->job), lane, d->retry_ms, job_payload(d->job));
     changes_ack(cs, d->job);
 }
@@ -236,7 +279,10 @@ static void cut(void *arg)
 static void finish(struct delivery *d)
 {
     struct changes *cs = changes_new();
-    write_record(d, cs);
+    changes_expect(cs, KIND_DELIVERY, job_partition(d->job), d->id, d->rev);
+    if (!write_text(d, cs)) {
+        write_record(d, cs);
+    }
     write_endpoint(d, cs);
     if (d->end == ATTEMPT_RETRY) {
         push_retry(d, cs);
@@ -251,32 +297,42 @@ static void finish(struct delivery *d)
     desk_finish(d->desk, d->job, cs, finished, cut, d);
 }
 
-/* What is written down of an attempt; the answer's text is the customer's own server's. */
-static json_t *make_note(const struct delivery *d, const struct httpc_answer *answer)
+/* Begins what is written down of an attempt. */
+static void note_begin(struct delivery *d, int64_t at_ms)
 {
-    json_t *note = json_object();
-    struct buf text;
-    buf_init(&text, 2 * ANSWER_MAX);
-    utf8_repair(&text, answer->body, answer->body_size < ANSWER_MAX ? answer->body_size : ANSWER_MAX);
-    jx_set_int(note, "attempt", delivery_attempt(d));
-    jx_set_time(note, "at", d->started_ms);
-    jx_set_int(note, "duration_ms", answer->total_us / 1000);
+    char at[CLOCK_TEXT_SIZE];
+    buf_reset(&d->note);
+    buf_addf(&d->note, "{\"attempt\":%u,\"at\":\"%s\"", delivery_attempt(d), clock_rfc3339(at_ms, at));
+}
+
+/* Adds a text to it. */
+static void note_text(struct delivery *d, const char *name, const char *text)
+{
+    buf_addf(&d->note, ",\"%s\":", name);
+    jx_dump_str(&d->note, text);
+}
+
+/* Writes an attempt down; the answer's text is the customer's own server's. */
+static void make_note(struct delivery *d, const struct httpc_answer *answer)
+{
+    note_begin(d, d->started_ms);
+    d->status = answer->status;
+    buf_addf(&d->note, ",\"duration_ms\":%" PRId64, answer->total_us / 1000);
     if (answer->outcome == HTTPC_ANSWERED || answer->status != 0) {
-        jx_set_int(note, "status", answer->status);
+        buf_addf(&d->note, ",\"status\":%ld", answer->status);
     } else {
-        jx_set(note, "status", json_null());
+        buf_adds(&d->note, ",\"status\":null");
     }
     if (answer->outcome != HTTPC_ANSWERED) {
-        jx_set_str(note, "error",
-                   answer->outcome == HTTPC_BLOCKED ? "blocked_address"
-                                                    : httpc_outcome_name(answer->outcome));
-        jx_set_str(note, "reason", answer->reason);
+        note_text(d, "error",
+                  answer->outcome == HTTPC_BLOCKED ? "blocked_address" : httpc_outcome_name(answer->outcome));
+        note_text(d, "reason", answer->reason);
     }
     if (answer->outcome != HTTPC_BLOCKED) {
-        jx_set_str(note, "response", buf_str(&text));
+        note_text(d, "response", answer->body); /* at most ANSWER_MAX */
     }
-    buf_fini(&text);
-    return note;
+    buf_addc(&d->note, '}');
+    CHECK(buf_ok(&d->note));
 }
 
 /* Seconds of the schedule of this mode. */
@@ -289,26 +345,22 @@ static const char *schedule_text(const struct delivery *d)
 void delivery_answered(struct delivery *d, const struct httpc_answer *answer)
 {
     unsigned number = delivery_attempt(d);
-    d->note = make_note(d, answer);
+    make_note(d, answer);
     d->end = attempt_judge(answer);
     if (d->end == ATTEMPT_RETRY && !schedule_delay(schedule_text(d), number + 1, attempt_is_busy(answer),
                                                    answer->retry_after, &d->retry_ms)) {
         d->end = ATTEMPT_FAILED;
     }
     log_info("delivery.attempted", "delivery=%s webhook=%s attempt=%u status=%ld outcome=%s us=%" PRId64,
-             jx_str_or(d->record, "id", ""), d->endpoint->id, number, answer->status,
-             httpc_outcome_name(answer->outcome), answer->total_us);
+             d->id, d->endpoint->id, number, answer->status, httpc_outcome_name(answer->outcome),
+             answer->total_us);
     finish(d);
 }
 
 void delivery_skip(struct delivery *d)
 {
-    json_t *note = json_object();
-    jx_set_int(note, "attempt", delivery_attempt(d));
-    jx_set_time(note, "at", clock_wall_ms());
-    jx_set(note, "status", json_null());
-    jx_set_str(note, "error", "endpoint_disabled");
-    d->note = note;
+    note_begin(d, clock_wall_ms());
+    buf_adds(&d->note, ",\"status\":null,\"error\":\"endpoint_disabled\"}");
     d->end = ATTEMPT_FAILED;
     finish(d);
 }

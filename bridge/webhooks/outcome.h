@@ -5,6 +5,7 @@
 
 #include "bridge/webhooks/attempt.h"
 #include "bridge/webhooks/desk.h"
+#include "bridge/webhooks/stored.h"
 
 #define ANSWER_MAX (16u * 1024u) /* bytes of an answer that are kept */
 
@@ -12,7 +13,8 @@
 struct delivery {
     struct job *job;
     struct desk *desk;
-    json_t *record; /* the delivery's own copy */
+    char id[ID_SIZE];
+    struct stored stored; /* its record */
     uint64_t rev;
     struct sendto *endpoint;
     char *body;
@@ -20,10 +22,15 @@ struct delivery {
     int64_t started_ms;
     enum attempt_end end;
     int64_t retry_ms; /* ATTEMPT_RETRY: how long to wait */
-    json_t *note;     /* what is written down of the attempt */
+    long status;      /* the answer's, 0 if none */
+    struct buf note;  /* what is written down of the attempt: a JSON object */
 };
 
+struct delivery *delivery_new(struct job *job, struct desk *desk);
 void delivery_free(struct delivery *d);
+/* An id in the job's payload, "-" if there is none. */
+enum delivery_part { PART_DELIVERY, PART_WEBHOOK, PART_COUNT };
+void delivery_part(const struct job *job, enum delivery_part part, char out[ID_SIZE]);
 /* Reads record, endpoint and, if body is set, the event's bytes. ERR_NOTFOUND: there is nothing to deliver.
  */
 enum err delivery_load(struct delivery *d, bool body) MUST_CHECK;

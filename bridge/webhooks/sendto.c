@@ -25,6 +25,7 @@ void sendto_release(struct sendto *sendto)
         return;
     }
     json_decref(sendto->webhook);
+    json_decref(sendto->indexed);
     wipe(sendto->secrets, sizeof(sendto->secrets));
     free(sendto);
 }
@@ -83,6 +84,8 @@ static enum err sendto_read(struct snapshot *snap, const char *part, const char 
     snprintf(sendto->part, sizeof(sendto->part), "%s", part);
     sendto->secret_count = endpoint_secrets(sendto->webhook, part, sendto->secrets);
     sendto->until_ms = first_end(sendto->webhook);
+    sendto->indexed = json_object();
+    jx_set_str(sendto->indexed, "webhook_id", id);
     *out = sendto;
     return ERR_OK;
 }

@@ -17,6 +17,7 @@ struct sendto {
     char id[ID_SIZE], part[PARTITION_SIZE];
     uint64_t rev;
     json_t *webhook; /* shared: not to be changed */
+    json_t *indexed; /* {"webhook_id"}: what its deliveries are found by */
     unsigned secret_count;
     char secrets[SIGN_SECRETS][SIGN_SECRET_SIZE]; /* the current one first */
     int64_t until_ms;                             /* when the first of them ends */

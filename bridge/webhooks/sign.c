@@ -7,8 +7,9 @@
 #include "queue/base/codec.h"
 #include "queue/base/crypto.h"
 
-#define KEY_LEAST 24
-#define KEY_MOST  64
+#define KEY_LEAST  24
+#define KEY_MOST   64
+#define NUMBER_MAX 32 /* of a time, with what stands around it */
 
 bool sign_key(const char *secret, uint8_t key[SIGN_KEY_MAX], size_t *key_size)
 {
@@ -36,25 +37,25 @@ void sign_plain(struct buf *out, const char secrets[][SIGN_SECRET_SIZE], unsigne
         char hex[2 * SHA256_SIZE + 1];
         hmac_sha256(secrets[i], strlen(secrets[i]), in->body, in->size, mac);
         hex_encode(mac, sizeof(mac), hex);
-        buf_addf(out, "%ssha256=%s", i == 0 ? "" : ",", hex);
+        buf_adds(out, i == 0 ? "sha256=" : ",sha256=");
+        buf_adds(out, hex);
     }
 }
 
 void sign_standard(struct buf *out, const char secrets[][SIGN_SECRET_SIZE], unsigned count,
                    const struct sign_input *in)
 {
-    struct buf signed_text;
-    buf_init(&signed_text, in->size + 256);
-    buf_addf(&signed_text, "%s.%" PRId64 ".", in->id, in->timestamp_s);
-    buf_add(&signed_text, in->body, in->size);
+    struct buf before;
+    buf_init(&before, strlen(in->id) + NUMBER_MAX);
+    buf_addf(&before, "%s.%" PRId64 ".", in->id, in->timestamp_s);
     for (unsigned i = 0; i < count; i++) {
         uint8_t key[SIGN_KEY_MAX], mac[SHA256_SIZE];
         size_t key_size;
         sign_key(secrets[i], key, &key_size);
-        hmac_sha256(key, key_size, signed_text.data, signed_text.len, mac);
+        hmac_sha256_joined(key, key_size, buf_str(&before), before.len, in->body, in->size, mac);
         wipe(key, sizeof(key));
         buf_adds(out, i == 0 ? "v1," : " v1,");
         base64_encode(out, mac, sizeof(mac));
     }
-    buf_fini(&signed_text);
+    buf_fini(&before);
 }

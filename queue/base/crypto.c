@@ -140,14 +140,21 @@ static void mac_begin(struct contexts *c, const void *key, size_t key_size)
     }
 }
 
-/* RFC 2104. */
 void hmac_sha256(const void *key, size_t key_size, const void *data, size_t size, uint8_t out[SHA256_SIZE])
+{
+    hmac_sha256_joined(key, key_size, "", 0, data, size, out);
+}
+
+/* RFC 2104. */
+void hmac_sha256_joined(const void *key, size_t key_size, const void *first, size_t first_size,
+                        const void *second, size_t second_size, uint8_t out[SHA256_SIZE])
 {
     struct contexts *c = contexts();
     size_t len = 0;
 
     mac_begin(c, key, key_size);
-    CHECK(EVP_MAC_update(c->mac, data, size) == 1);
+    CHECK(first_size == 0 || EVP_MAC_update(c->mac, first, first_size) == 1);
+    CHECK(EVP_MAC_update(c->mac, second, second_size) == 1);
     CHECK(EVP_MAC_final(c->mac, out, &len, SHA256_SIZE) == 1 && len == SHA256_SIZE);
 }
 

@@ -23,6 +23,9 @@ struct sha256_sum *sha256_begin(void);
 void sha256_add(struct sha256_sum *sum, const void *data, size_t size);
 void sha256_end(struct sha256_sum *sum, uint8_t out[SHA256_SIZE]);
 void hmac_sha256(const void *key, size_t key_size, const void *data, size_t size, uint8_t out[SHA256_SIZE]);
+/* Over two pieces, one behind the other. */
+void hmac_sha256_joined(const void *key, size_t key_size, const void *first, size_t first_size,
+                        const void *second, size_t second_size, uint8_t out[SHA256_SIZE]);
 
 /* From the system's generator; dies if there is none. */
 void random_bytes(void *out, size_t size);

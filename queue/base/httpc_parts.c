@@ -24,56 +24,97 @@ static bool has_header(const struct httpc_request *request, const char *name)
     return false;
 }
 
-/* Adds one header, in libcurl's spelling when the value is empty ("Name;"). */
-static void add_header(struct httpc_parts *parts, const char *header)
+/* Whether a character may stand in a header's name (RFC 9110 section 5.6.2). */
+static bool is_token(unsigned char c)
 {
-    size_t name_len = strcspn(header, ":");
-    const char *value = header + name_len + (header[name_len] == ':');
-    char *text;
+    static const char marks[] = "!#$%&'*+-.^_`|~";
 
-    value += strspn(value, " \t");
-    text = *value != '\0' ? xstrdup(header) : xasprintf("%.*s;", (int)name_len, header);
-    parts->headers = curl_slist_append(parts->headers, text);
-    CHECK(parts->headers != NULL);
-    free(text);
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c != '\0' && strchr(marks, c) != NULL);
 }
 
-/* Whether a header is a name (RFC 9110 section 5.6.2), a colon and a value without control characters. */
+/* Whether a header is a name, a colon and a value without control characters. */
 static bool header_is_clean(const char *header)
 {
-    static const char token[] = "!#$%&'*+-.^_`|~0123456789"
-                                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    size_t name_len = strspn(header, token);
+    const unsigned char *c = (const unsigned char *)header;
 
-    if (name_len == 0 || header[name_len] != ':') {
+    while (is_token(*c)) {
+        c++;
+    }
+    if (c == (const unsigned char *)header || *c != ':') {
         return false;
     }
-    for (const char *c = header + name_len; *c != '\0'; c++) {
-        if (((unsigned char)*c < ' ' && *c != '\t') || *c == '\x7f') {
+    for (; *c != '\0'; c++) {
+        if ((*c < ' ' && *c != '\t') || *c == '\x7f') {
             return false;
         }
     }
     return true;
 }
 
+/* A header list in one piece of memory: libcurl only reads it. */
+struct lines {
+    struct curl_slist *nodes;
+    size_t count;
+    char *text; /* where the next line goes */
+};
+
+/* Adds the first len bytes of a line and an end. */
+static void add_line(struct lines *lines, const char *line, size_t len, const char *end)
+{
+    struct curl_slist *node = &lines->nodes[lines->count++];
+
+    node->data = lines->text;
+    node->next = NULL;
+    memcpy(lines->text, line, len);
+    lines->text += len;
+    memcpy(lines->text, end, strlen(end) + 1);
+    lines->text += strlen(end) + 1;
+    if (lines->count > 1) {
+        node[-1].next = node;
+    }
+}
+
+/* Adds one header, in libcurl's spelling when the value is empty ("Name;"). */
+static void add_header(struct lines *lines, const char *header)
+{
+    size_t name_len = strcspn(header, ":");
+    const char *value = header + name_len + 1;
+
+    value += strspn(value, " \t");
+    if (*value != '\0') {
+        add_line(lines, header, strlen(header), "");
+    } else {
+        add_line(lines, header, name_len, ";");
+    }
+}
+
 /* Copies the headers. NULL, or why they cannot be sent: a line break would forge further headers, and the
  * framing is libcurl's alone. */
 static const char *set_headers(struct httpc_parts *parts, CURL *easy, const struct httpc_request *request)
 {
-    for (size_t i = 0; i < request->header_count; i++) {
-        const char *header = request->headers[i];
-        if (!header_is_clean(header)) {
+    static const char no_expect[] = "Expect:", no_type[] = "Content-Type:";
+    size_t count = request->header_count, size = sizeof(no_expect) + sizeof(no_type);
+
+    for (size_t i = 0; i < count; i++) {
+        if (!header_is_clean(request->headers[i])) {
             return "a header is not one line of name and value";
         }
-        add_header(parts, header);
+        size += strlen(request->headers[i]) + 1;
     }
     if (has_header(request, "Content-Length") || has_header(request, "Transfer-Encoding")) {
         return "a header would change the framing";
     }
-    parts->headers = curl_slist_append(parts->headers, "Expect:");
-    if (!has_header(request, "Content-Type")) {
-        parts->headers = curl_slist_append(parts->headers, "Content-Type:");
+    struct lines lines = {.nodes = xmalloc((count + 2) * sizeof(struct curl_slist) + size)};
+    lines.text = (char *)(lines.nodes + count + 2);
+    for (size_t i = 0; i < count; i++) {
+        add_header(&lines, request->headers[i]);
     }
+    add_line(&lines, no_expect, strlen(no_expect), "");
+    if (!has_header(request, "Content-Type")) {
+        add_line(&lines, no_type, strlen(no_type), "");
+    }
+    parts->headers = lines.nodes;
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, parts->headers);
     return NULL;
 }
@@ -227,7 +268,7 @@ const char *httpc_parts_set(struct httpc_parts *parts, struct httpc_handle *hand
 /* Frees the copies; the handle does not point to them any more. */
 void httpc_parts_free(struct httpc_parts *parts)
 {
-    curl_slist_free_all(parts->headers);
+    free(parts->headers);
     free(parts->body);
 }
 

@@ -32,7 +32,7 @@ void httpc_handle_rest(struct httpc_handle *handle);
 bool httpc_handle_fits(const struct httpc_handle *handle, const struct httpc_request *request);
 
 struct httpc_parts {
-    struct curl_slist *headers;
+    struct curl_slist *headers; /* all of them in one piece */
     void *body;
     bool repeatable; /* GET or HEAD: sending it twice does no harm */
 };
