@@ -207,9 +207,10 @@ void channel_receipt(struct changes *cs, const char *part, const char *channel_t
 void channel_hook_store(struct changes *cs, const char *part, const char *channel_id, const char *body,
                         size_t size, char *out);
 
-/* The same for a post of one single message, while little comes in and nothing waits that was said before: the
- * hook and what the job would do in one change-set. NULL: it is not such a post. Where the set is answered with a
- * guard (ERR_CONFLICT, ERR_SEEN) or cannot be taken, the post is stored by channel_hook_store. */
+/* The same for a post of one single message or status, while little comes in and nothing waits that was said
+ * before: the hook and what the job would do in one change-set. NULL: it is not such a post. Where the set is
+ * answered with a guard (ERR_CONFLICT, ERR_SEEN) or cannot be taken, the post is stored by
+ * channel_hook_store. */
 struct changes *channel_hook_take(struct store *store, struct snapshot *snap, const char *part,
                                   const json_t *channel, const char *body, size_t size);
 

@@ -45,8 +45,8 @@ enum err hook_get(struct snapshot *snap, const char *part, const char *id, json_
                   size_t *size) MUST_CHECK;
 
 /* ---- intake.c ---- */
-/* Adds what a post of one single message does, as its job would. False: it is none of that kind, or cannot be
- * taken now; cs may hold half of it then. */
+/* Adds what a post of one single message or status does, as its job would. False: it is none of that kind, or
+ * cannot be taken now; cs may hold half of it then. */
 bool intake_at_once(struct changes *cs, struct snapshot *snap, const char *part, const json_t *channel,
                     const char *body, size_t size) MUST_CHECK;
 

@@ -7,9 +7,9 @@
  * from the bytes (the first "from" or "recipient_id"); a wrong guess costs order between posts, which
  * platforms do not promise either.
  *
- * While little comes in, a post of one message is taken apart at once and needs no job: one commit less
- * before the customer is answered. It does so only where its lane is empty, so that it cannot overtake; and
- * whatever stands in its way (a duplicate, a record written meanwhile) sends it the usual way. */
+ * While little comes in, a post of one message or status is taken apart at once and needs no job: one commit
+ * less before the customer is answered. It does so only where its lane is empty, so that it cannot overtake;
+ * and whatever stands in its way (a duplicate, a record written meanwhile) sends it the usual way. */
 #include <stdio.h>
 #include <string.h>
 

@@ -383,10 +383,13 @@ bool intake_at_once(struct changes *cs, struct snapshot *snap, const char *part,
         return false;
     }
     if (ops->parse(channel, body, size, &list) == ERR_OK && list.count == 1 &&
-        list.items[0].kind == INBOUND_MESSAGE) {
-        const json_t *item = list.items[0].body;
-        bool ours = strcmp(jx_str_or(item, "address", number), number) == 0;
-        taken = ours && message_item(cs, snap, part, channel, item) == ERR_OK;
+        strcmp(jx_str_or(list.items[0].body, "address", number), number) == 0) {
+        const struct inbound_item *item = &list.items[0];
+        enum err rc = item->kind == INBOUND_MESSAGE ? message_item(cs, snap, part, channel, item->body)
+                      : item->kind == INBOUND_STATUS
+                          ? status_apply(cs, snap, part, jx_str(channel, "id"), item->body)
+                          : ERR_INVALID;
+        taken = rc == ERR_OK;
     }
     inbound_list_free(&list);
     return taken;

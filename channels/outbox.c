@@ -42,6 +42,7 @@ struct outbox {
     uint64_t message_rev, channel_rev;
     enum send_outcome outcome;
     bool answered;
+    bool as_marked;     /* the message is what the mark wrote under message_rev */
     json_t *identities; /* that the answer told, NULL if none */
     char platform_id[520];
     char code[64], title[TEXT_MAX], detail[TEXT_MAX];
@@ -425,6 +426,7 @@ static void marked(enum err rc, uint64_t rev, void *arg)
     struct outbox *o = arg;
 
     o->message_rev = rev;
+    o->as_marked = rc == ERR_OK;
     if (rc == ERR_CONFLICT || rc == ERR_SEEN) {
         outbox_look(o);
     } else if (rc != ERR_OK || job_http(o->job) == NULL) {
@@ -602,6 +604,25 @@ static enum err settle_changes(struct outbox *o, struct changes *cs, struct snap
     return ERR_OK;
 }
 
+/* Reads what settling stands on. After a send that went well that is the message alone, and mostly nobody has
+ * written it since the mark. */
+static enum err settle_read(struct outbox *o, struct snapshot *snap)
+{
+    bool sent_well = o->outcome == SEND_ACCEPTED || o->outcome == SEND_DELIVERED;
+    bool as_marked = o->as_marked;
+    const void *data = NULL;
+    size_t size = 0;
+    uint64_t rev = 0;
+
+    o->as_marked = false; /* settling changes it, and may come here again */
+    if (as_marked && sent_well && contact_knows(o->contact, o->identities) &&
+        snapshot_get_bytes(snap, KIND_MESSAGE, part_of(o), message_id(o), &data, &size, &rev) == ERR_OK &&
+        rev == o->message_rev) {
+        return ERR_OK;
+    }
+    return records_read(o, snap);
+}
+
 static void outbox_settle(struct outbox *o)
 {
     struct snapshot *snap = NULL;
@@ -609,7 +630,7 @@ static void outbox_settle(struct outbox *o)
     enum err rc = snapshot_open(job_store(o->job), &snap);
 
     if (rc == ERR_OK) {
-        rc = records_read(o, snap);
+        rc = settle_read(o, snap);
     }
     if (o->hold_ms > 0) {
         pace_hold(jx_str_or(o->channel, "id", "-"), o->hold_ms, clock_mono_ms());

@@ -435,6 +435,29 @@ static void test_one_message_at_once(void **state)
     json_decref(channel);
 }
 
+/* The same of a status. */
+static void test_one_status_at_once(void **state)
+{
+    struct fixture *f = *state;
+    json_t *channel = fixture_channel(f, PART);
+    struct id id = queue_reply(f, channel, PART);
+    char *payload = xasprintf(
+        OPEN VALUE("123", "\"statuses\":[{\"id\":\"wamid.X\",\"status\":\"sent\",\"timestamp\":\"1\","
+                          "\"biz_opaque_callback_data\":\"%s\"}]") CLOSE,
+        id.text);
+
+    struct changes *cs = at_once(f, channel, payload), *late = at_once(f, channel, payload);
+    assert_non_null(cs);
+    assert_int_equal(fixture_submit(f, cs), ERR_OK);
+    assert_int_equal(fixture_submit(f, late), ERR_CONFLICT); /* goes the usual way then */
+    json_t *msg = fixture_get(f, KIND_MESSAGE, PART, id.text, NULL);
+    assert_string_equal(jx_str(msg, "status"), "sent");
+    assert_int_equal(fixture_jobs(f, QUEUE_INTAKE), 0);
+    free(payload);
+    json_decref(msg);
+    json_decref(channel);
+}
+
 /* What is not one message for this channel, or could overtake what waits, goes the usual way. */
 static void test_not_at_once(void **state)
 {
@@ -447,8 +470,9 @@ static void test_not_at_once(void **state)
                                                "16505551234", "b", "two") "]") CLOSE},
         {"another number", OPEN VALUE("124", "\"messages\":[" TEXT("16505551234", "a", "one") "]") CLOSE},
         {"a bad one", OPEN VALUE("123", "\"messages\":[{\"id\":\"c\",\"type\":\"text\"}]") CLOSE},
-        {"a status", OPEN VALUE("123", "\"statuses\":[{\"id\":\"x\",\"status\":\"sent\",\"timestamp\":\"1\","
-                                       "\"recipient_id\":\"16505551234\"}]") CLOSE},
+        {"a status of nobody",
+         OPEN VALUE("123", "\"statuses\":[{\"id\":\"x\",\"status\":\"sent\",\"timestamp\":\"1\","
+                           "\"recipient_id\":\"16505551234\"}]") CLOSE},
         {"a notice", OPEN "{\"field\":\"account_alerts\",\"value\":{\"x\":1}}" CLOSE},
     };
     struct fixture *f = *state;
@@ -475,6 +499,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_random_posts),
         TEST(test_one_message_at_once),
+        TEST(test_one_status_at_once),
         TEST(test_not_at_once),
         TEST(test_batch),
         TEST(test_unreadable),
