@@ -747,6 +747,39 @@ static void a_post_is_not_repeated_behind_our_back(void **state)
     assert_int_equal(atomic_load(&room->server.requests), before + 1);
 }
 
+/* The same handle serves the next POST to the same URL: nothing of the one before may stay. */
+static void a_post_leaves_nothing_to_the_next(void **state)
+{
+    static const char *const first[] = {"X-First: 1", "User-Agent: Other/1"}, *const forged[] = {
+                                                                                  "X: a\nY: b"};
+    struct room *room = *state;
+
+    for (int round = 0; round < 2; round++) {
+        ask(room, (struct httpc_request){.method = "POST",
+                                         .url = "/created",
+                                         .headers = first,
+                                         .header_count = 2,
+                                         .body = "longer body",
+                                         .body_size = 11,
+                                         .max_answer = 1000});
+        assert_heard(room, "\r\nX-First: 1\r\n", true);
+        assert_heard(room, "\r\n\r\nlonger body", true);
+        const struct ending *end = ask(
+            room, (struct httpc_request){.method = "POST", .url = "/created", .body = "b", .body_size = 1});
+        assert_int_equal(end->status, 201);
+        assert_heard(room, "X-First", false);
+        assert_heard(room, "User-Agent: Chasqui/" CHASQUI_VERSION "\r\n", true);
+        assert_heard(room, "\r\nContent-Length: 1\r\n", true);
+        end = ask(room, (struct httpc_request){
+                            .method = "POST", .url = "/created", .headers = forged, .header_count = 1});
+        assert_int_equal(end->outcome, HTTPC_BLOCKED);
+        assert_int_equal(end->status, 0); /* and not that of the transfer before */
+        assert_int_equal(ask(room, (struct httpc_request){.url = "/created"})->status, 201);
+        assert_heard(room, "GET /created HTTP/1.1\r\n", true);
+        assert_heard(room, "Content-Length:", false);
+    }
+}
+
 static bool on_stream(const char *data, size_t size, long status, void *arg)
 {
     struct room *room = arg;
@@ -912,6 +945,7 @@ int main(void)
         IN_ROOM(connections_are_shared_inside_a_pool_only),
         IN_ROOM(unreached),
         IN_ROOM(a_post_is_not_repeated_behind_our_back),
+        IN_ROOM(a_post_leaves_nothing_to_the_next),
         IN_ROOM(streams),
         IN_ROOM(cancel_and_send_inside_a_stream),
         IN_ROOM(cancel_by_number),
