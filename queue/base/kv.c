@@ -35,7 +35,8 @@ static void journaled_init(struct kv *kv)
     buf_init(&kv->record, JOURNAL_RECORD_MAX);
 }
 
-/* Opens the tree with our tables and one more for the flusher's mark. */
+/* Opens the tree with our tables and one more for the flusher's mark. A tree that cannot be read and never
+ * got as far as to have a journal was torn while it was made: nothing was ever acknowledged from it. */
 static enum err tree_open_with_mark(struct kv *kv, const char *dir, const struct kv_options *options,
                                     const char *const tables[], size_t count)
 {
@@ -43,7 +44,11 @@ static enum err tree_open_with_mark(struct kv *kv, const char *dir, const struct
 
     memcpy(all, tables, count * sizeof *all);
     all[count] = FLUSHED_TABLE;
-    enum err rc = kv_tree_open(dir, options, all, options->journal ? count + 1 : count, &kv->tree);
+    size_t used = options->journal ? count + 1 : count;
+    enum err rc = kv_tree_open(dir, options, all, used, &kv->tree);
+    if (rc == ERR_CORRUPT && options->journal && !kv_journal_exists(dir) && kv_tree_remove_unborn(dir)) {
+        rc = kv_tree_open(dir, options, all, used, &kv->tree);
+    }
     free(all);
     return rc;
 }
@@ -122,7 +127,7 @@ static void levels_release(struct kv_txn *txn)
 /* Whether the tree that was opened after the lists were taken holds nothing newer than they do. */
 static bool levels_fit(const struct kv_txn *txn)
 {
-    return kv_recent_flushed_as(txn->levels[0]) > kv_tree_txn_id(txn->base);
+    return kv_recent_flushed_from(txn->levels[0]) > kv_tree_txn_id(txn->base);
 }
 
 /* Drops the lists that are empty or that the tree holds already: nothing is to be found there. A writer keeps

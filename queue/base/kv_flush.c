@@ -9,14 +9,19 @@
  * brought in by the next process. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "queue/base/crypto.h"
 #include "queue/base/killpoint.h"
 #include "queue/base/kv_int.h"
 
-#define LIST_LARGE ((size_t)8 << 20)  /* memory of a list that is frozen */
-#define LIST_MOST  ((size_t)32 << 20) /* of one that the writer may fill while another is on its way */
+#define LIST_LARGE ((size_t)16 << 20) /* memory of a list that is frozen */
+#define LIST_MOST  ((size_t)48 << 20) /* of one that the writer may fill while another is on its way */
+#define PIECE      ((size_t)1 << 20)  /* bytes of one transaction of the tree */
+#define ENTRY_COST 64                 /* bytes that an entry counts beyond its own */
+#define NICENESS   5                  /* commits come first */
 #define LIST_AGE   3000               /* milliseconds after which a list of any size is brought in */
 #define RETRY_MS   100                /* between attempts at a tree without room */
 #define BUSY_MS    10                 /* between attempts at a writer who is at work */
@@ -28,34 +33,53 @@ static const struct kv_bytes segment_key = {"segment", 7}, secret_key = {"secret
 
 /* ---- into the tree ---- */
 
-/* The newest version of each key of one table. */
-static enum err table_write(struct kv_tree_txn *txn, const struct kv_recent *list, unsigned table)
-{
-    const struct kv_recent_node *node = kv_recent_from(list, table, KV_BYTES("", 0), false, EVERYTHING);
-    enum err rc = ERR_OK;
+/* How far a list has been written. */
+struct progress {
+    unsigned table;
+    const struct kv_recent_node *node; /* the next one; NULL: the table's first */
+};
 
-    while (node != NULL && rc == ERR_OK) {
-        rc = node->gone ? kv_tree_delete(txn, table, node->key)
-                        : kv_tree_put(txn, table, node->key, node->value);
-        rc = rc == ERR_NOTFOUND ? ERR_OK : rc;
-        node = kv_recent_next(list, node, EVERYTHING);
+/* The newest version of each key from *at on, until a piece is full; at the list's end table is kv's count.
+ */
+static enum err piece_fill(struct kv *kv, struct kv_tree_txn *txn, const struct kv_recent *list,
+                           struct progress *at)
+{
+    enum err rc = ERR_OK;
+    size_t size = 0;
+
+    for (; at->table < kv->tables; at->table++, at->node = NULL) {
+        const struct kv_recent_node *node = at->node;
+        if (node == NULL) {
+            node = kv_recent_from(list, at->table, KV_BYTES("", 0), false, EVERYTHING);
+        }
+        for (; node != NULL && rc == ERR_OK && size < PIECE; node = kv_recent_next(list, node, EVERYTHING)) {
+            rc = node->gone ? kv_tree_delete(txn, at->table, node->key)
+                            : kv_tree_put(txn, at->table, node->key, node->value);
+            rc = rc == ERR_NOTFOUND ? ERR_OK : rc;
+            size += node->key.size + node->value.size + ENTRY_COST;
+        }
+        if (node != NULL) {
+            at->node = node;
+            return rc;
+        }
     }
     return rc;
 }
 
-/* Writes a list into a tree, in one transaction. */
-static enum err list_write(struct kv *kv, struct kv_tree *tree, struct kv_recent *list, uint64_t segment)
+/* One transaction of a list; the last one notes the segment. On failure *at stays where it was. */
+static enum err piece_write(struct kv *kv, struct kv_tree *tree, struct kv_recent *list, uint64_t segment,
+                            struct progress *at)
 {
+    struct progress now = *at;
     struct kv_tree_txn *txn;
     enum err rc = kv_tree_begin_write(tree, &txn);
 
     if (rc != ERR_OK) {
         return rc;
     }
-    for (unsigned table = 0; table < kv->tables && rc == ERR_OK; table++) {
-        rc = table_write(txn, list, table);
-    }
-    if (rc == ERR_OK) {
+    rc = piece_fill(kv, txn, list, &now);
+    bool last = now.table == kv->tables;
+    if (rc == ERR_OK && last) {
         rc = kv_tree_put(txn, (unsigned)kv->tables, segment_key, KV_BYTES(&segment, sizeof segment));
     }
     if (rc != ERR_OK) {
@@ -64,24 +88,26 @@ static enum err list_write(struct kv *kv, struct kv_tree *tree, struct kv_recent
     }
     KILL_POINT("flush.written");
     if (tree == kv->tree) {
-        kv_recent_set_flushed_as(list, kv_tree_txn_id(txn));
+        kv_recent_set_flushed(list, kv_tree_txn_id(txn), last);
     }
     rc = kv_tree_commit(txn);
-    if (rc != ERR_OK && tree == kv->tree) {
-        kv_recent_set_flushed_as(list, UINT64_MAX);
-    }
     KILL_POINT("flush.committed");
+    *at = rc == ERR_OK ? now : *at;
     return rc;
 }
 
-/* The same, with a map that grows as it must. */
-static enum err list_write_growing(struct kv *kv, struct kv_tree *tree, struct kv_recent *list,
-                                   uint64_t segment)
+/* Writes a list into a tree, piece by piece, with a map that grows as it must. Pieces are small so that their
+ * syncs do not hold up those of the journal. */
+static enum err list_write(struct kv *kv, struct kv_tree *tree, struct kv_recent *list, uint64_t segment)
 {
-    enum err rc = list_write(kv, tree, list, segment);
+    struct progress at = {.table = 0};
+    enum err rc = ERR_OK;
 
-    for (int i = 0; i < GROW_TRIES && rc == ERR_FULL && kv_tree_grow(tree) == ERR_OK; i++) {
-        rc = list_write(kv, tree, list, segment);
+    while (rc == ERR_OK && at.table < kv->tables) {
+        rc = piece_write(kv, tree, list, segment, &at);
+        for (int i = 0; i < GROW_TRIES && rc == ERR_FULL && kv_tree_grow(tree) == ERR_OK; i++) {
+            rc = piece_write(kv, tree, list, segment, &at);
+        }
     }
     return rc;
 }
@@ -139,7 +165,7 @@ static void flush_frozen(struct kv *kv)
     struct kv_recent *list = kv->frozen;
 
     pthread_mutex_unlock(&kv->lock);
-    enum err rc = list_write_growing(kv, kv->tree, list, kv_recent_segment(list));
+    enum err rc = list_write(kv, kv->tree, list, kv_recent_segment(list));
     pthread_mutex_lock(&kv->lock);
     kv->stuck = rc == ERR_FULL;
     if (rc == ERR_OK) {
@@ -166,6 +192,7 @@ static void *flusher_main(void *arg)
 {
     struct kv *kv = arg;
 
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS); /* of this thread only, on Linux */
     pthread_mutex_lock(&kv->lock);
     while (goes_on(kv)) {
         if (kv->frozen != NULL) {
@@ -318,7 +345,7 @@ enum err kv_flush_recover(struct kv *kv, const char *dir)
         rc = kv_journal_replay(kv->journal, segment, recover_op, &r, &last);
     }
     if (rc == ERR_OK && last > segment) {
-        rc = list_write_growing(kv, kv->tree, r.list, last);
+        rc = list_write(kv, kv->tree, r.list, last);
     }
     kv_recent_release(r.list);
     if (rc == ERR_OK) {
@@ -334,10 +361,10 @@ enum err kv_flush_copy(struct kv *kv, struct kv_tree *copy)
 
     pthread_mutex_lock(&kv->lock);
     if (kv->frozen != NULL) {
-        rc = list_write_growing(kv, copy, kv->frozen, kv_recent_segment(kv->frozen));
+        rc = list_write(kv, copy, kv->frozen, kv_recent_segment(kv->frozen));
     }
     if (rc == ERR_OK && !kv_recent_is_empty(kv->active)) {
-        rc = list_write_growing(kv, copy, kv->active, kv_recent_segment(kv->active));
+        rc = list_write(kv, copy, kv->active, kv_recent_segment(kv->active));
     }
     pthread_mutex_unlock(&kv->lock);
     return rc;

@@ -97,6 +97,15 @@ void kv_journal_close(struct kv_journal *j)
     free(j);
 }
 
+bool kv_journal_exists(const char *dir)
+{
+    char *path = xasprintf("%s/journal-0", dir);
+    bool there = access(path, F_OK) == 0;
+
+    free(path);
+    return there;
+}
+
 void kv_journal_clear(struct kv_journal *j)
 {
     for (unsigned i = 0; i < FILES; i++) {

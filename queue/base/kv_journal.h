@@ -21,6 +21,8 @@ struct kv_journal;
 /* Creates the files if they are missing. secret: random, the same each time. no_sync: as kv_options says. */
 enum err kv_journal_open(const char *dir, uint64_t secret, bool no_sync, struct kv_journal **out) MUST_CHECK;
 void kv_journal_close(struct kv_journal *j);
+/* Whether a journal was ever opened there. */
+bool kv_journal_exists(const char *dir);
 
 /* Empties the files: everything is in the tree, and what was deleted there should not stay here. */
 void kv_journal_clear(struct kv_journal *j);

@@ -20,7 +20,7 @@ struct kv_recent {
     atomic_uint holders;
     _Atomic size_t bytes;
     uint64_t segment;
-    _Atomic uint64_t flushed_as;
+    _Atomic uint64_t flushed_from, flushed_as;
     uint64_t dice; /* heights of nodes */
     struct block *blocks;
     _Atomic uint64_t
@@ -41,6 +41,7 @@ struct kv_recent *kv_recent_new(uint64_t segment)
 
     atomic_store(&r->holders, 1);
     r->segment = segment;
+    atomic_store(&r->flushed_from, UINT64_MAX);
     atomic_store(&r->flushed_as, UINT64_MAX);
     r->dice = 0x9e3779b97f4a7c15u ^ segment;
     r->head = xcalloc(1, sizeof *r->head + HEIGHT_MAX * sizeof r->head->next[0]);
@@ -77,9 +78,17 @@ uint64_t kv_recent_flushed_as(const struct kv_recent *r)
     return atomic_load(&r->flushed_as);
 }
 
-void kv_recent_set_flushed_as(struct kv_recent *r, uint64_t txn)
+uint64_t kv_recent_flushed_from(const struct kv_recent *r)
 {
-    atomic_store(&r->flushed_as, txn);
+    return atomic_load(&r->flushed_from);
+}
+
+void kv_recent_set_flushed(struct kv_recent *r, uint64_t txn, bool last)
+{
+    if (atomic_load(&r->flushed_from) == UINT64_MAX) {
+        atomic_store(&r->flushed_from, txn);
+    }
+    atomic_store(&r->flushed_as, last ? txn : UINT64_MAX);
 }
 
 size_t kv_recent_bytes(const struct kv_recent *r)

@@ -36,10 +36,13 @@ void kv_recent_hold(struct kv_recent *r);
 void kv_recent_release(struct kv_recent *r);
 
 uint64_t kv_recent_segment(const struct kv_recent *r);
-/* The tree's transaction that brings the list in: who sees that one or a later one needs the list no more.
- * UINT64_MAX before and after one that failed. Any thread. */
+/* The tree's transactions that bring the list in, the first and the last; UINT64_MAX before they are known.
+ * Who sees the tree before the first needs all of the list, who sees it after the last nothing. Any thread.
+ */
+uint64_t kv_recent_flushed_from(const struct kv_recent *r);
 uint64_t kv_recent_flushed_as(const struct kv_recent *r);
-void kv_recent_set_flushed_as(struct kv_recent *r, uint64_t txn);
+/* Before each of those transactions commits. */
+void kv_recent_set_flushed(struct kv_recent *r, uint64_t txn, bool last);
 /* Memory taken; any thread. */
 size_t kv_recent_bytes(const struct kv_recent *r);
 bool kv_recent_is_empty(const struct kv_recent *r);

@@ -31,6 +31,7 @@
 #define MAP_FIRST     ((size_t)64 << 20) /* when the options give no size */
 #define MAP_MAX       ((size_t)1 << 40)
 #define READERS       254
+#define UNBORN_MOST   (64 << 10)
 #define MOVES_AT_MOST 8 /* times one call follows a map that another process enlarges */
 
 struct kv_tree {
@@ -170,13 +171,11 @@ static enum err open_all(struct kv_tree *tree, const struct kv_options *options)
     return kv_dir_sync(tree->dir.path);
 }
 
-/* Removes a data file that holds nothing but LMDB's first two heads, which is no store yet: the process or
- * the machine ended while it was being made. False if there is more in it. */
-static bool stillborn(const char *dir)
+bool kv_tree_remove_unborn(const char *dir)
 {
     char *path = xasprintf("%s/data.mdb", dir);
     struct stat st;
-    bool gone = stat(path, &st) == 0 && st.st_size <= 2 * sysconf(_SC_PAGESIZE) && unlink(path) == 0;
+    bool gone = stat(path, &st) == 0 && st.st_size <= UNBORN_MOST && unlink(path) == 0;
 
     free(path);
     return gone;
@@ -202,10 +201,6 @@ enum err kv_tree_open(const char *dir, const struct kv_options *options, const c
     kv_gate_init(&tree->gate);
     rc = kv_dir_claim(&tree->dir, dir, tree->read_only);
     if (rc == ERR_OK) {
-        rc = open_all(tree, options);
-    }
-    if (rc == ERR_CORRUPT && !tree->read_only && stillborn(dir)) {
-        mdb_env_close(tree->env);
         rc = open_all(tree, options);
     }
     if (rc != ERR_OK) {

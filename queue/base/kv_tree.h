@@ -23,6 +23,9 @@ enum err kv_tree_open(const char *dir, const struct kv_options *options, const c
 /* Opens a directory with the same tables as another tree has. */
 enum err kv_tree_open_like(const struct kv_tree *like, const char *dir, struct kv_tree **out) MUST_CHECK;
 void kv_tree_close(struct kv_tree *tree);
+/* Removes a file of which it is known that its first opening never ended, unless there is more in it than
+ * such an opening writes. */
+bool kv_tree_remove_unborn(const char *dir);
 
 /* Read transactions may be used by one thread at a time; keep them far below a millisecond. */
 enum err kv_tree_begin_read(struct kv_tree *tree, struct kv_tree_txn **out) MUST_CHECK;

@@ -75,6 +75,7 @@ class Disk:
     def __init__(self, records, writers, deaf=False):
         self.records, self.deaf, self.place = records, deaf, 0
         self.durable = [bytearray() for _ in FILES]
+        self.there = set()  # files that were written to
         self.pending = []  # [number, file, offset or None, data or the new size]
         self.acked = [0] * writers
         self.named = False
@@ -87,6 +88,7 @@ class Disk:
     def step(self, number, record):
         if record.kind == "W":
             self.pending.append([number, record.file, record.offset, bytearray(record.data)])
+            self.there.add(record.file)
         elif record.kind == "T":
             self.pending.append([number, record.file, None, record.offset])
         elif record.kind == "E" and not self.deaf:
@@ -141,7 +143,7 @@ class Disk:
 
     def after_cut(self, policy, chance):
         """Files that the disk may hold if the power fails now."""
-        images = [bytearray(image) for image in self.durable]
+        images = [bytearray(image) if file in self.there else None for file, image in enumerate(self.durable)]
         share = chance.random()
         for _, file, offset, data in self.pending:
             if policy == "none":
@@ -189,8 +191,9 @@ def check(options, images, acked, work):
     shutil.rmtree(data, ignore_errors=True)
     os.mkdir(data, 0o700)
     for name, image in zip(FILES, images):
-        with open(os.path.join(data, name), "wb") as handle:
-            handle.write(image)
+        if image is not None:
+            with open(os.path.join(data, name), "wb") as handle:
+                handle.write(image)
     try:
         done = subprocess.run([options.driver, "check", data, *map(str, acked)], capture_output=True, text=True,
                               timeout=CHECK_SECONDS, errors="replace")
@@ -201,7 +204,7 @@ def check(options, images, acked, work):
 
 def keep(options, images, name):
     for file, image in zip(FILES, images):
-        if options.keep:
+        if options.keep and image is not None:
             os.makedirs(os.path.join(options.keep, name), exist_ok=True)
             with open(os.path.join(options.keep, name, file), "wb") as handle:
                 handle.write(image)
