@@ -1,5 +1,6 @@
 /* kb.c: how fast the knowledge index is, beside SQLite's FTS5 on the same texts and questions.
- * usage: bench_kb [--chunks N] [--queries N] [--fts N] [--durable] | --small COLLECTIONS [--budget MIB]
+ * usage: bench_kb [--chunks N] [--queries N] [--fts N] [--durable]
+ *        bench_kb --small COLLECTIONS [--budget MIB] [--words N]
  *
  * Texts are made: 80 words a chunk, drawn from 60,000 with frequencies as in natural languages, titles of
  * four. Questions are six words, two common, four of one chunk, one of them misspelt in every third question.
@@ -20,13 +21,14 @@
 #include "queue/base/log.h"
 
 #define VOCABULARY  60000
-#define WORDS       80
+#define WORDS       80 /* of a chunk, unless --words says otherwise */
 #define TITLE_WORDS 4
 #define SMALL_SIZE  200
 #define TEXT_MAX    2048
 #define BATCH       250
 
 static uint64_t seed = 42;
+static size_t chunk_words = WORDS;
 
 static double uniform(void)
 {
@@ -79,7 +81,7 @@ static void chunk_make(size_t i, char title[TEXT_MAX], char text[TEXT_MAX])
         uniform();
     }
     text_make(title, TITLE_WORDS);
-    text_make(text, WORDS);
+    text_make(text, chunk_words);
 }
 
 /* Question number i for a base of so many chunks. */
@@ -134,18 +136,29 @@ static void times_print(const char *label, int64_t *times, size_t count)
            (double)times[count - 1] / 1e3, count);
 }
 
-static double rss_mib(void)
+/* Resident memory: our own, and of files that are mapped, which the kernel drops when it needs room. */
+struct resident {
+    double own, files;
+};
+static struct resident resident_mib(void)
 {
-    long pages = 0, resident = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
+    struct resident r = {0};
+    char line[128];
+    FILE *file = fopen("/proc/self/status", "re");
 
-    if (file == NULL || fscanf(file, "%ld %ld", &pages, &resident) != 2) {
-        resident = 0;
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        r.own = strncmp(line, "RssAnon:", 8) == 0 ? strtod(line + 8, NULL) / 1024 : r.own;
+        r.files = strncmp(line, "RssFile:", 8) == 0 ? strtod(line + 8, NULL) / 1024 : r.files;
     }
     if (file != NULL) {
         fclose(file);
     }
-    return (double)resident * (double)sysconf(_SC_PAGESIZE) / 1048576.0;
+    return r;
+}
+
+static void resident_print(const char *label, struct resident r)
+{
+    printf("  resident %s: %.1f MiB of our own, %.1f MiB of mapped files\n", label, r.own, r.files);
 }
 
 /* ---- in memory ---- */
@@ -359,7 +372,7 @@ static void small_run(size_t collections, size_t budget_mib)
     place_fill(&p, collections * SMALL_SIZE, SMALL_SIZE);
     printf("%zu knowledge bases of %d chunks, indexed in %.1f s, budget %zu MiB\n", collections, SMALL_SIZE,
            (double)(clock_mono_us() - start) / 1e6, budget_mib);
-    double before = rss_mib();
+    struct resident before = resident_mib(), middle = before;
     uint64_t most = 0;
     for (size_t i = 0; i < collections; i++) {
         question_make(i, collections * SMALL_SIZE, question);
@@ -367,11 +380,14 @@ static void small_run(size_t collections, size_t budget_mib)
         warm[i] = place_ask(&p, i, question);
         kb_stats(p.kb, &stats);
         most = stats.memory > most ? stats.memory : most;
+        middle = i == collections / 2 ? resident_mib() : middle;
     }
     times_print("cold", cold, collections);
     times_print("warm", warm, collections);
-    printf("  memory of searched ones at most %.1f MiB, resident %.1f MiB before, %.1f MiB after\n",
-           (double)most / 1048576.0, before, rss_mib());
+    printf("  memory of searched ones at most %.1f MiB\n", (double)most / 1048576.0);
+    resident_print("before the first question", before);
+    resident_print("half way", middle);
+    resident_print("after the last", resident_mib());
     place_close(&p);
     free(cold);
     free(warm);
@@ -390,6 +406,7 @@ int main(int argc, char **argv)
         fts = strcmp(argv[i], "--fts") == 0 ? value : fts;
         small = strcmp(argv[i], "--small") == 0 ? value : small;
         budget = strcmp(argv[i], "--budget") == 0 ? value : budget;
+        chunk_words = strcmp(argv[i], "--words") == 0 && value >= 4 && value < WORDS ? value : chunk_words;
         durable = durable || strcmp(argv[i], "--durable") == 0;
     }
     log_set(LOG_WARN, LOG_KEYVALUE);
