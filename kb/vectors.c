@@ -203,6 +203,57 @@ static enum err entry_load(struct kb_vectors *vectors, const struct entry_key *k
     return rc;
 }
 
+/* The model of a collection's first vector. ERR_NOTFOUND: it has none. */
+static enum err model_first(struct kb_vectors *vectors, uint32_t collection, uint8_t model[KB_MODEL_MARK])
+{
+    struct kv_txn *txn;
+    struct kv_cursor *cursor;
+    struct kv_bytes key, row;
+    struct kb_key first;
+    uint32_t owner = 0;
+    uint64_t number;
+    enum err rc = kv_begin_read(vectors->kv, &txn);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    kb_key_numbered(&first, collection, 0);
+    rc = kv_cursor_open(txn, KB_VECTORS, &cursor);
+    if (rc == ERR_OK) {
+        rc = kv_cursor_seek(cursor, kb_key_bytes(&first), &key, &row);
+        if (rc == ERR_OK) {
+            kb_key_read(key, &owner, &number);
+            rc = owner == collection && row.size >= sizeof(struct kb_vector_head) ? ERR_OK : ERR_NOTFOUND;
+        }
+        if (rc == ERR_OK) {
+            memcpy(model, row.data, KB_MODEL_MARK); /* the head begins with it */
+        }
+        kv_cursor_close(cursor);
+    }
+    kv_abort(txn);
+    return rc;
+}
+
+enum err kb_vectors_warm(struct kb_vectors *vectors, uint32_t collection)
+{
+    uint8_t model[KB_MODEL_MARK];
+    enum err rc = model_first(vectors, collection, model);
+
+    if (rc != ERR_OK) {
+        return rc == ERR_NOTFOUND ? ERR_OK : rc;
+    }
+    struct entry_key key = key_of(collection, model);
+    return entry_load(vectors, &key);
+}
+
+size_t kb_vectors_bytes(struct kb_vectors *vectors)
+{
+    pthread_rwlock_rdlock(&vectors->lock);
+    size_t bytes = vectors->bytes;
+    pthread_rwlock_unlock(&vectors->lock);
+    return bytes;
+}
+
 /* Puts one chunk in its place among the nearest. */
 static void near_put(struct kb_near *near, size_t *count, size_t most, const struct kb_near *one)
 {

@@ -50,6 +50,12 @@ void kb_vectors_apply(struct kb_vectors *vectors, const struct kb_vector_batch *
 /* The index was emptied. */
 void kb_vectors_clear(struct kb_vectors *vectors);
 
+/* Reads a collection's vectors into memory ahead of the first question, if it has any: those by the model of
+ * the first one. */
+enum err kb_vectors_warm(struct kb_vectors *vectors, uint32_t collection) MUST_CHECK;
+/* Memory in use. */
+size_t kb_vectors_bytes(struct kb_vectors *vectors);
+
 /* The chunks nearest to a question. */
 struct kb_near {
     uint32_t collection;

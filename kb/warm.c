@@ -1,4 +1,5 @@
-/* warm.c: reads large collections into memory on a thread of its own, so that no event loop waits for it.
+/* warm.c: reads large collections, words and vectors, into memory on a thread of its own, so that no event
+ * loop waits for it.
  *
  * A small collection is read by whoever asks: WARM_CHUNKS take a few milliseconds. A larger one is a request
  * in a list; the thread reads its collections and posts the answer to the loop that asked. A collection may
@@ -49,7 +50,9 @@ static void request_read(struct kb_warm *w, const struct request *r)
         enum err rc = kb_cache_hold(w->kb->cache, r->numbers[i], &hot);
         if (rc == ERR_OK) {
             kb_cache_drop(w->kb->cache, hot);
-        } else {
+            rc = kb_vectors_warm(w->kb->vectors, r->numbers[i]);
+        }
+        if (rc != ERR_OK) {
             log_warn("kb.warm", "error=%s", err_name(rc)); /* the search meets it again and says so */
         }
     }

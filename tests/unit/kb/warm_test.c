@@ -1,6 +1,9 @@
 /* warm_test.c: large collections are read ahead, small ones in place, and nobody waits for ever. */
 #include <stdatomic.h>
 
+#include <string.h>
+
+#include "kb/kb_int.h"
 #include "tests/unit/kb/room.h"
 
 #define PASSAGES 700
@@ -77,6 +80,35 @@ static void test_ready(void **state)
     assert_true(ready(room, "col_large")); /* the one searched last stays */
 }
 
+/* On the room's loop: a vector for the first chunk. */
+static void embed(void *arg)
+{
+    struct asked *a = arg;
+    static const uint8_t model[KB_MODEL_MARK] = "model";
+    static const uint64_t numbers[] = {1};
+    static const float vector[] = {1, 2, 3, 4};
+    struct kb_embedded embedded = {{"p1", a->collection, model}, numbers, vector, 1, 4};
+
+    kb_embed(a->room->kb, &embedded, told, a);
+}
+
+/* The vectors of a large collection are read with it. */
+static void test_vectors(void **state)
+{
+    struct room *room = *state;
+    struct asked a = {.room = room, .collection = "col_large"};
+
+    fill(room, "col_large", PASSAGES);
+    loop_post(room->loop, embed, &a);
+    for (int i = 0; i < 20000 && atomic_load(&a.told) == 0; i++) {
+        usleep(1000);
+    }
+    assert_int_equal(atomic_load(&a.told), 1);
+    assert_int_equal(kb_vectors_bytes(room->kb->vectors), 0);
+    assert_false(ready(room, "col_large"));
+    assert_true(kb_vectors_bytes(room->kb->vectors) > 0);
+}
+
 /* After kb_rest the caller reads in place. */
 static void test_rest(void **state)
 {
@@ -92,6 +124,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_ready, room_setup, room_teardown),
+        cmocka_unit_test_setup_teardown(test_vectors, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_rest, room_setup, room_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
