@@ -76,7 +76,7 @@ class KillPoints(unittest.TestCase):
     def setUp(self):
         if not has_hook():
             self.skipTest("this binary is built without CHASQUI_KILL_POINTS")
-        self.daemon = Mortal(**DOUBTS_WAIT).start()
+        self.daemon = Mortal(plan_enterprise="0,0,0", **DOUBTS_WAIT).start()
         self.addCleanup(self.daemon.close)
         self.graph = FakeGraph()
         self.addCleanup(self.graph.__exit__)
