@@ -3,17 +3,18 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define HEIGHT_MAX  12
-#define BLOCK       ((size_t)256 << 10)
+#define BLOCK       ((size_t)1 << 20)
 #define FILTER_BITS (1u << 20)
 #define FILTER_STEP 2 /* bits that each key sets */
 #define RUN_SHORT   8 /* versions of one key that are walked past before the list is searched instead */
 
 struct block {
     struct block *next;
-    size_t used, size;
-    _Alignas(16) char data[];
+    size_t used, size; /* the block's head included */
+    size_t pad;        /* what follows is aligned for any type */
 };
 
 struct kv_recent {
@@ -61,7 +62,7 @@ void kv_recent_release(struct kv_recent *r)
     }
     while (r->blocks != NULL) {
         struct block *next = r->blocks->next;
-        free(r->blocks);
+        munmap(r->blocks, r->blocks->size);
         r->blocks = next;
     }
     free(r->head);
@@ -101,19 +102,28 @@ bool kv_recent_is_empty(const struct kv_recent *r)
     return kv_recent_bytes(r) == 0;
 }
 
+/* A block of the system's own, not of malloc, which would keep what one large list had for the next hour. */
+static struct block *block_new(size_t size)
+{
+    struct block *block = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    CHECK(block != MAP_FAILED);
+    block->used = sizeof *block;
+    block->size = size;
+    return block;
+}
+
 /* Memory that goes with the list. */
 static void *take(struct kv_recent *r, size_t size)
 {
     size = (size + 15) & ~(size_t)15;
     if (r->blocks == NULL || r->blocks->size - r->blocks->used < size) {
-        size_t room = size > BLOCK / 4 ? size : BLOCK;
-        struct block *block = xmalloc(sizeof *block + room);
-        block->used = 0;
-        block->size = room;
+        size_t room = size > BLOCK / 4 ? size + sizeof(struct block) : BLOCK;
+        struct block *block = block_new(room);
         block->next = r->blocks;
         r->blocks = block;
     }
-    void *out = r->blocks->data + r->blocks->used;
+    void *out = (char *)r->blocks + r->blocks->used;
     r->blocks->used += size;
     atomic_fetch_add_explicit(&r->bytes, size, memory_order_relaxed);
     return out;
