@@ -27,6 +27,7 @@
 #include "queue/base/httpc_pool.h"
 #include "queue/base/loop.h"
 #include "queue/base/netguard.h"
+#include "queue/base/shelf.h"
 
 #define CONNECT_MS  5000
 #define TOTAL_MS    15000
@@ -98,10 +99,11 @@ const char *httpc_outcome_name(enum httpc_outcome outcome)
     return (size_t)outcome < sizeof(names) / sizeof(names[0]) ? names[outcome] : "unknown";
 }
 
-/* libcurl's process-wide part. */
+/* libcurl's process-wide part. It makes some forty small pieces for each transfer. */
 static void global_init(void)
 {
-    CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
+    CURLcode code = curl_global_init_mem(CURL_GLOBAL_DEFAULT, shelf_take, shelf_give, shelf_retake,
+                                         shelf_take_text, shelf_take_zeroed);
 
     CHECK(code == CURLE_OK);
 }
@@ -291,6 +293,7 @@ static void on_work(evutil_socket_t fd, short what, void *arg)
             t->pool = httpc_pool_add(client->pools, t->pool_name, t->trusted, t->easy);
         }
     }
+    httpc_pools_begin(client->pools);
     if (client->queue != NULL) {
         event_active(client->work, EV_TIMEOUT, 0);
     }

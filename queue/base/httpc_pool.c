@@ -11,6 +11,7 @@
 #include <uthash.h>
 #include <utlist.h>
 
+#include "queue/base/buf.h"
 #include "queue/base/httpc_parts.h"
 #include "queue/base/httpc_pool.h"
 #include "queue/base/loop.h"
@@ -18,8 +19,9 @@
 #define KEEP_MS    60000 /* how long a pool without transfers keeps its connections */
 #define KEEP_POOLS 512   /* with more pools than this an idle one goes at once */
 #define CONNECTIONS \
-    256L          /* idle connections kept in one pool: as many as may be in flight, or they die young */
-#define SPARES 64 /* handles kept in one pool for the next transfers */
+    256L              /* idle connections kept in one pool: as many as may be in flight, or they die young */
+#define KEY_MOST 4096 /* bytes of a pool's name */
+#define SPARES   64   /* handles kept in one pool for the next transfers */
 
 struct watch {
     struct event event;
@@ -37,6 +39,8 @@ struct httpc_pool {
     struct watch *watches;
     size_t users;
     struct loop_timer *idle;
+    bool fresh;                          /* transfers were added that libcurl has not begun with */
+    struct httpc_pool *waiting;          /* the next of those with fresh ones */
     struct httpc_handle *spares[SPARES]; /* the last one rested last */
     size_t spare_count;
 };
@@ -45,6 +49,8 @@ struct httpc_pools {
     struct loop *loop;
     httpc_pool_done_fn done;
     struct httpc_pool *table;
+    struct httpc_pool *waiting;
+    struct buf key; /* room to put one together */
 };
 
 /* Ends watching a socket. */
@@ -174,7 +180,7 @@ static int on_want_timer(CURLM *multi, long ms, void *arg)
     struct timeval wait = {.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
 
     (void)multi;
-    if (ms < 0) {
+    if (ms < 0 || (ms == 0 && pool->fresh)) { /* httpc_pools_begin comes before any timer could */
         event_del(&pool->timer);
         return 0;
     }
@@ -201,20 +207,25 @@ static struct httpc_pool *pool_new(struct httpc_pools *all, char *key)
     return pool;
 }
 
-/* What a pool is found under. The caller frees. */
-static char *key_of(const char *name, bool trusted)
+/* What a pool is found under; good until the next call. */
+static const char *key_of(struct httpc_pools *pools, const char *name, bool trusted)
 {
-    return xasprintf("%c%s%s", trusted ? 't' : 'u', name != NULL ? ":" : "", name != NULL ? name : "");
+    buf_reset(&pools->key);
+    buf_addc(&pools->key, trusted ? 't' : 'u');
+    if (name != NULL) {
+        buf_addc(&pools->key, ':');
+        buf_adds(&pools->key, name);
+    }
+    return buf_str(&pools->key);
 }
 
 /* The pool of a name; NULL if it is not there. */
 static struct httpc_pool *pool_find(struct httpc_pools *pools, const char *name, bool trusted)
 {
-    char *key = key_of(name, trusted);
+    const char *key = key_of(pools, name, trusted);
     struct httpc_pool *pool;
 
     HASH_FIND_STR(pools->table, key, pool);
-    free(key);
     return pool;
 }
 
@@ -223,7 +234,7 @@ static struct httpc_pool *pool_of(struct httpc_pools *pools, const char *name, b
 {
     struct httpc_pool *pool = pool_find(pools, name, trusted);
 
-    return pool != NULL ? pool : pool_new(pools, key_of(name, trusted));
+    return pool != NULL ? pool : pool_new(pools, xstrdup(key_of(pools, name, trusted)));
 }
 
 /* Makes an empty set of pools. */
@@ -233,6 +244,7 @@ struct httpc_pools *httpc_pools_new(struct loop *loop, httpc_pool_done_fn done)
 
     pools->loop = loop;
     pools->done = done;
+    buf_init(&pools->key, KEY_MOST);
     return pools;
 }
 
@@ -242,6 +254,7 @@ void httpc_pools_free(struct httpc_pools *pools)
     while (pools->table != NULL) {
         pool_free(pools->table);
     }
+    buf_fini(&pools->key);
     free(pools);
 }
 
@@ -283,7 +296,7 @@ void httpc_pool_spare(struct httpc_pools *pools, const char *name, bool trusted,
     pool->spares[pool->spare_count++] = handle;
 }
 
-/* Starts a transfer; libcurl begins with it at the loop's next turn. */
+/* Adds a transfer. */
 struct httpc_pool *httpc_pool_add(struct httpc_pools *pools, const char *name, bool trusted, CURL *easy)
 {
     struct httpc_pool *pool = pool_of(pools, name, trusted);
@@ -292,9 +305,24 @@ struct httpc_pool *httpc_pool_add(struct httpc_pools *pools, const char *name, b
     loop_cancel(pool->idle);
     pool->idle = NULL;
     pool->users++;
+    if (!pool->fresh) {
+        pool->fresh = true;
+        LL_PREPEND2(pools->waiting, pool, waiting);
+    }
     code = curl_multi_add_handle(pool->multi, easy);
     CHECK(code == CURLM_OK);
     return pool;
+}
+
+/* A pool with fresh transfers has users, so it is not freed before its turn; its idle time begins later. */
+void httpc_pools_begin(struct httpc_pools *pools)
+{
+    while (pools->waiting != NULL) {
+        struct httpc_pool *pool = pools->waiting;
+        LL_DELETE2(pools->waiting, pool, waiting);
+        pool->fresh = false;
+        act(pool, CURL_SOCKET_TIMEOUT, 0);
+    }
 }
 
 /* Ends a transfer from outside. */

@@ -29,8 +29,11 @@ struct httpc_handle *httpc_pool_handle(struct httpc_pools *pools, const struct h
 /* Takes back a handle that is in no pool; what it points to may be freed afterwards. */
 void httpc_pool_spare(struct httpc_pools *pools, const char *name, bool trusted, struct httpc_handle *handle);
 
-/* Starts a transfer in the pool of that name (NULL: the shared one). Never calls done itself. */
+/* Adds a transfer to the pool of that name (NULL: the shared one). Never calls done itself; httpc_pools_begin
+ * has to follow in the same turn of the loop. */
 struct httpc_pool *httpc_pool_add(struct httpc_pools *pools, const char *name, bool trusted, CURL *easy);
+/* Lets libcurl begin with all that were added, together. Calls done of those that end at once. */
+void httpc_pools_begin(struct httpc_pools *pools);
 /* Takes a transfer out that has not ended. Not from inside libcurl. */
 void httpc_pool_remove(struct httpc_pool *pool, CURL *easy);
 
