@@ -39,12 +39,10 @@ static struct gate *gate; /* of the process */
 
 static void run(struct job *job, struct desk *desk);
 
-/* Runs who waited for a place at the endpoint. */
-static void run_waiting(struct desk *desk, struct job *next)
+/* Runs who waited for a place at the endpoint, next first. */
+static void run_waiting(struct desk *desk, const char *endpoint, struct job *next)
 {
-    char endpoint[ID_SIZE];
     while (next != NULL) {
-        delivery_part(next, PART_WEBHOOK, endpoint);
         run(next, desk);
         next = desk_stranded(desk, endpoint);
     }
@@ -68,7 +66,7 @@ static void answered(const struct httpc_answer *answer, void *arg)
     char endpoint[ID_SIZE];
     bool cut = answer->outcome == HTTPC_CANCELLED;
     bool good = attempt_judge(answer) == ATTEMPT_DELIVERED;
-    delivery_part(d->job, PART_WEBHOOK, endpoint);
+    memcpy(endpoint, d->webhook, sizeof(endpoint)); /* d ends before the others run */
     gate_leave(gate, endpoint, cut ? GATE_CUT : good ? GATE_GOOD : GATE_BAD, answer->total_us / 1000);
     struct job *next = desk_leave(desk, endpoint);
     if (cut) {
@@ -76,7 +74,7 @@ static void answered(const struct httpc_answer *answer, void *arg)
     } else {
         delivery_answered(d, answer);
     }
-    run_waiting(desk, next);
+    run_waiting(desk, endpoint, next);
 }
 
 /* The header lines of one attempt, one behind the other. */
@@ -158,19 +156,17 @@ static void post(struct delivery *d)
  * replay). */
 static void start(struct delivery *d)
 {
-    char endpoint[ID_SIZE];
-    delivery_part(d->job, PART_WEBHOOK, endpoint);
     enum err rc = delivery_load(d, true);
     if (rc == ERR_OK && !d->stored.pending) {
         rc = ERR_NOTFOUND;
     }
     bool off = rc == ERR_OK && strcmp(jx_str_or(d->endpoint->webhook, "status", ""), "disabled") == 0;
     if (rc == ERR_OK && !off) {
-        desk_enter(d->desk, endpoint);
+        desk_enter(d->desk, d->webhook);
         post(d);
         return;
     }
-    gate_leave(gate, endpoint, GATE_CUT, 0); /* nothing will be sent */
+    gate_leave(gate, d->webhook, GATE_CUT, 0); /* nothing will be sent */
     if (off) {
         delivery_skip(d);
     } else {
@@ -181,8 +177,9 @@ static void start(struct delivery *d)
 /* Asks the gate, and starts, waits or puts the job back. */
 static void run(struct job *job, struct desk *desk)
 {
-    char endpoint[ID_SIZE];
-    delivery_part(job, PART_WEBHOOK, endpoint);
+    struct delivery_ids ids;
+    delivery_ids(job, &ids);
+    const char *endpoint = ids.webhook;
     int64_t wait_ms = gate_try(gate, endpoint);
     if (wait_ms == GATE_SOON && desk_wait(desk, endpoint, job)) {
         return;
@@ -194,7 +191,7 @@ static void run(struct job *job, struct desk *desk)
         job_put_back(job, wait_ms);
         return;
     }
-    start(delivery_new(job, desk));
+    start(delivery_new(job, desk, &ids));
 }
 
 /* The handler of QUEUE_DELIVER. */

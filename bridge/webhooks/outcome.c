@@ -31,25 +31,32 @@ static void unload(struct delivery *d)
     d->body = NULL;
 }
 
-void delivery_part(const struct job *job, enum delivery_part part, char out[ID_SIZE])
+/* Copies an id. */
+static void take_id(const struct jx_span *found, char out[ID_SIZE])
 {
-    static const char *const names[PART_COUNT] = {
-        [PART_DELIVERY] = "delivery_id", [PART_WEBHOOK] = "webhook_id"};
-    struct jx_span found;
-    size_t size;
-    const char *text = job_payload_text(job, &size);
-    jx_spans(text, size, &names[part], 1, &found);
-    if (!jx_span_str(&found, out, ID_SIZE)) {
+    if (!jx_span_str(found, out, ID_SIZE)) {
         memcpy(out, "-", 2);
     }
 }
 
-struct delivery *delivery_new(struct job *job, struct desk *desk)
+void delivery_ids(const struct job *job, struct delivery_ids *out)
+{
+    static const char *const names[] = {"delivery_id", "webhook_id"};
+    struct jx_span found[2];
+    size_t size;
+    const char *text = job_payload_text(job, &size);
+    jx_spans(text, size, names, 2, found);
+    take_id(&found[0], out->delivery);
+    take_id(&found[1], out->webhook);
+}
+
+struct delivery *delivery_new(struct job *job, struct desk *desk, const struct delivery_ids *ids)
 {
     struct delivery *d = xcalloc(1, sizeof(*d));
     d->job = job;
     d->desk = desk;
-    delivery_part(job, PART_DELIVERY, d->id);
+    memcpy(d->id, ids->delivery, ID_SIZE);
+    memcpy(d->webhook, ids->webhook, ID_SIZE);
     buf_init(&d->note, NOTE_MAX);
     return d;
 }
@@ -94,19 +101,17 @@ enum err delivery_load(struct delivery *d, bool body)
     struct snapshot *snap;
     const void *data;
     size_t size;
-    char webhook[ID_SIZE];
     const char *part = job_partition(d->job);
     enum err rc = snapshot_open(job_store(d->job), &snap);
     if (rc != ERR_OK) {
         return rc;
     }
-    delivery_part(d->job, PART_WEBHOOK, webhook);
     rc = snapshot_get_bytes(snap, KIND_DELIVERY, part, d->id, &data, &size, &d->rev);
     if (rc == ERR_OK) {
         rc = stored_take(&d->stored, data, size);
     }
     if (rc == ERR_OK) {
-        rc = sendto_get(desk_sendtos(d->desk), snap, part, webhook, &d->endpoint);
+        rc = sendto_get(desk_sendtos(d->desk), snap, part, d->webhook, &d->endpoint);
     }
     if (rc == ERR_OK && body) {
         rc = load_body(d, snap);

@@ -13,7 +13,7 @@
 struct delivery {
     struct job *job;
     struct desk *desk;
-    char id[ID_SIZE];
+    char id[ID_SIZE], webhook[ID_SIZE];
     struct stored stored; /* its record */
     uint64_t rev;
     struct sendto *endpoint;
@@ -26,11 +26,13 @@ struct delivery {
     struct buf note;  /* what is written down of the attempt: a JSON object */
 };
 
-struct delivery *delivery_new(struct job *job, struct desk *desk);
+/* The ids in a job's payload, "-" where there is none. */
+struct delivery_ids {
+    char delivery[ID_SIZE], webhook[ID_SIZE];
+};
+void delivery_ids(const struct job *job, struct delivery_ids *out);
+struct delivery *delivery_new(struct job *job, struct desk *desk, const struct delivery_ids *ids);
 void delivery_free(struct delivery *d);
-/* An id in the job's payload, "-" if there is none. */
-enum delivery_part { PART_DELIVERY, PART_WEBHOOK, PART_COUNT };
-void delivery_part(const struct job *job, enum delivery_part part, char out[ID_SIZE]);
 /* Reads record, endpoint and, if body is set, the event's bytes. ERR_NOTFOUND: there is nothing to deliver.
  */
 enum err delivery_load(struct delivery *d, bool body) MUST_CHECK;

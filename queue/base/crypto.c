@@ -21,13 +21,21 @@
 
 #define KEY_KEPT 128 /* a longer key is set up each time */
 
+#define MACS 2 /* an event is signed with two keys, then the next one with the same */
+
+/* A code's context and the key that it is set up with. */
+struct mac {
+    EVP_MAC_CTX *context;
+    uint8_t key[KEY_KEPT];
+    size_t key_size;
+    bool keyed;
+};
+
 /* What one thread keeps. */
 struct contexts {
     EVP_MD_CTX *digest;
-    EVP_MAC_CTX *mac;
-    uint8_t key[KEY_KEPT]; /* that mac is set up with: a thread's next code nearly always has the same */
-    size_t key_size;
-    bool keyed;
+    struct mac macs[MACS];
+    unsigned newest; /* of macs: used last */
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -42,8 +50,10 @@ static void contexts_free(void *arg)
     struct contexts *c = arg;
 
     EVP_MD_CTX_free(c->digest);
-    EVP_MAC_CTX_free(c->mac);
-    OPENSSL_cleanse(c->key, sizeof c->key);
+    for (unsigned i = 0; i < MACS; i++) {
+        EVP_MAC_CTX_free(c->macs[i].context);
+        OPENSSL_cleanse(c->macs[i].key, sizeof c->macs[i].key);
+    }
     free(c);
     mine = NULL;
 }
@@ -70,9 +80,12 @@ static struct contexts *contexts(void)
     };
     struct contexts *c = xcalloc(1, sizeof *c);
     c->digest = EVP_MD_CTX_new();
-    c->mac = EVP_MAC_CTX_new(mac_hmac);
-    CHECK(c->digest != NULL && c->mac != NULL);
-    CHECK(EVP_MAC_CTX_set_params(c->mac, params) == 1);
+    CHECK(c->digest != NULL);
+    for (unsigned i = 0; i < MACS; i++) {
+        c->macs[i].context = EVP_MAC_CTX_new(mac_hmac);
+        CHECK(c->macs[i].context != NULL);
+        CHECK(EVP_MAC_CTX_set_params(c->macs[i].context, params) == 1);
+    }
     CHECK(pthread_setspecific(key_contexts, c) == 0);
     mine = c;
     return c;
@@ -124,20 +137,29 @@ void sha256_hex(const void *data, size_t size, char out[65])
     hex_encode(sum, sizeof sum, out);
 }
 
-/* Begins a code with the key. One that is set up already saves its two blocks. An empty key is given as a
- * pointer to nothing, since NULL means the key before. */
-static void mac_begin(struct contexts *c, const void *key, size_t key_size)
+/* Begins a code with the key. One that is set up already saves its two blocks, else the context that was used
+ * before the last one takes it. An empty key is given as a pointer to nothing, since NULL means the key
+ * before.
+ */
+static EVP_MAC_CTX *mac_begin(struct contexts *c, const void *key, size_t key_size)
 {
-    if (c->keyed && equal_ct(c->key, c->key_size, key, key_size)) {
-        CHECK(EVP_MAC_init(c->mac, NULL, 0, NULL) == 1);
-        return;
+    for (unsigned i = 0; i < MACS; i++) {
+        struct mac *mac = &c->macs[i];
+        if (mac->keyed && equal_ct(mac->key, mac->key_size, key, key_size)) {
+            CHECK(EVP_MAC_init(mac->context, NULL, 0, NULL) == 1);
+            c->newest = i;
+            return mac->context;
+        }
     }
-    CHECK(EVP_MAC_init(c->mac, key_size > 0 ? key : "", key_size, NULL) == 1);
-    c->keyed = key_size > 0 && key_size <= sizeof c->key;
-    if (c->keyed) {
-        memcpy(c->key, key, key_size);
-        c->key_size = key_size;
+    c->newest = (c->newest + 1) % MACS;
+    struct mac *mac = &c->macs[c->newest];
+    CHECK(EVP_MAC_init(mac->context, key_size > 0 ? key : "", key_size, NULL) == 1);
+    mac->keyed = key_size > 0 && key_size <= sizeof mac->key;
+    if (mac->keyed) {
+        memcpy(mac->key, key, key_size);
+        mac->key_size = key_size;
     }
+    return mac->context;
 }
 
 void hmac_sha256(const void *key, size_t key_size, const void *data, size_t size, uint8_t out[SHA256_SIZE])
@@ -152,10 +174,10 @@ void hmac_sha256_joined(const void *key, size_t key_size, const void *first, siz
     struct contexts *c = contexts();
     size_t len = 0;
 
-    mac_begin(c, key, key_size);
-    CHECK(first_size == 0 || EVP_MAC_update(c->mac, first, first_size) == 1);
-    CHECK(EVP_MAC_update(c->mac, second, second_size) == 1);
-    CHECK(EVP_MAC_final(c->mac, out, &len, SHA256_SIZE) == 1 && len == SHA256_SIZE);
+    EVP_MAC_CTX *mac = mac_begin(c, key, key_size);
+    CHECK(first_size == 0 || EVP_MAC_update(mac, first, first_size) == 1);
+    CHECK(EVP_MAC_update(mac, second, second_size) == 1);
+    CHECK(EVP_MAC_final(mac, out, &len, SHA256_SIZE) == 1 && len == SHA256_SIZE);
 }
 
 void random_bytes(void *out, size_t size)

@@ -88,7 +88,8 @@ static void keep(const struct jx_span *key, const struct jx_span *value, const c
                  size_t count, struct jx_span out[])
 {
     for (size_t i = 0; i < count; i++) {
-        if (strncmp(names[i], key->at, key->size) == 0 && names[i][key->size] == '\0') {
+        bool begins = key->size == 0 || names[i][0] == key->at[0];
+        if (begins && strncmp(names[i], key->at, key->size) == 0 && names[i][key->size] == '\0') {
             out[i] = *value;
         }
     }
