@@ -13,7 +13,7 @@
 
 /* Fields that only sources have. */
 static const char *const OWN[] = {"url", "file_id", "file_sha256", "schedule", "max_pages",     "max_depth",
-                                  "run", "tick",    "pages",       "etag",     "last_modified", "synced_at"};
+                                  "run", "tick",    "pages",       "etag",     "last_modified", "synced_at", "next_attempt_at"};
 /* Fields whose change asks for a new reading. */
 static const char *const READ_FROM[] = {"doc_type", "url", "file_sha256", "content", "max_pages", "max_depth"};
 

@@ -1,6 +1,7 @@
 /* crawl.c: a sitemap, or links followed from a page: same host only, one request at a time with a pause
  * between them, bounded in pages, depth and text. Pages that did not change cost a 304; pages that are gone
- * leave the source; pages that cannot be read just now keep what was read of them before. */
+ * leave the source; pages that cannot be read just now keep what was read of them before, and the whole is
+ * read again soon if that may help. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -165,15 +166,43 @@ static bool is_page(const struct httpc_answer *http)
            strncmp(http->content_type, "application/xhtml", 17) == 0;
 }
 
+/* Notes that the address being read is worth another attempt. */
+static void missed(struct work *w, const struct web_answer *answer)
+{
+    if (w->missed++ == 0) {
+        w->missing = xstrdup(answer->reason);
+    }
+    w->asked_ms = answer->asked_ms > w->asked_ms ? answer->asked_ms : w->asked_ms;
+}
+
+/* A sitemap could not be read: the old pages of which nothing was heard stay. */
+static void keep_unheard(struct work *w)
+{
+    size_t i;
+    json_t *page;
+
+    json_array_foreach (w->old, i, page) {
+        const char *url = jx_str_or(page, "url", "");
+        if (json_object_get(w->seen, url) == NULL) {
+            jx_set(w->seen, url, json_true());
+            pages_keep(w->pages, w->old, url);
+        }
+    }
+}
+
 static void came(struct work *w, const struct web_answer *answer)
 {
     bool sitemap = jx_bool(current(w), "sitemap", false);
 
     if (answer->reason != NULL && w->at == 1) {
-        work_fail(w, answer->reason);
+        work_unread(w, answer);
         return;
     }
     if (answer->reason != NULL || answer->unchanged) {
+        if (answer->passing) {
+            missed(w, answer);
+        }
+        w->map_missed = w->map_missed || (sitemap && !answer->gone);
         if (!answer->gone && !sitemap) {
             keep_old(w);
         }
@@ -221,6 +250,9 @@ static void step(void *arg)
         json_array_size(w->pages) >= PAGES_MAX || pages_size(w->pages) > PAGES_BYTES_MAX) {
         json_decref(w->notes);
         w->notes = NULL;
+        if (w->map_missed) {
+            keep_unheard(w);
+        }
         work_done(w);
         return;
     }

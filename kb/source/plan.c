@@ -75,9 +75,25 @@ void source_queue(struct changes *cs, const char *part, json_t *doc)
     jx_set_int(doc, "run", jx_int(doc, "run", 0) + 1);
     jx_set_str(doc, "status", "queued");
     json_object_del(doc, "reason");
+    json_object_del(doc, "next_attempt_at");
     jx_set_str(payload, "document_id", jx_str(doc, "id"));
     jx_set_int(payload, "run", jx_int(doc, "run", 0));
     changes_push(cs, QUEUE_SOURCE, part, jx_str(doc, "id"), 0, payload);
+    json_decref(payload);
+}
+
+void source_again(struct changes *cs, const char *part, json_t *doc, unsigned attempt, int64_t wait_ms)
+{
+    json_t *payload = json_object();
+    char lane[JOB_LANE_MAX];
+
+    jx_set_str(doc, "status", "queued");
+    jx_set_time(doc, "next_attempt_at", clock_wall_ms() + wait_ms);
+    snprintf(lane, sizeof lane, "%.80s/again/%lld", jx_str(doc, "id"), (long long)jx_int(doc, "run", 0));
+    jx_set_str(payload, "document_id", jx_str(doc, "id"));
+    jx_set_int(payload, "run", jx_int(doc, "run", 0));
+    jx_set_int(payload, "attempt", attempt);
+    changes_push(cs, QUEUE_SOURCE, part, lane, wait_ms, payload);
     json_decref(payload);
 }
 

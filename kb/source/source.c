@@ -7,6 +7,12 @@
  * anywhere repeats the reading. At most RUNNING_MAX sources are read at a time in a process; others wait
  * without holding a worker.
  *
+ * A reading that failed for now (again.h) is a job of a lane of its own, so that who asks for a new reading
+ * meanwhile need not wait for it: the new run makes it void. The record is queued again, with the reason and
+ * "next_attempt_at"; the pages of the last good reading stay, and nothing is told before the last attempt. A
+ * site of which only some addresses failed keeps what came and is read again the same way, for the most part
+ * by conditional requests.
+ *
  * A schedule is a job of its own lane: when it comes due it asks for a reading and plans the next one. Its
  * "tick" tells whether the schedule it belongs to is still in force. */
 #include "kb/source/source.h"
@@ -16,11 +22,13 @@
 #include <string.h>
 
 #include "kb/kb.h"
+#include "kb/source/again.h"
 #include "kb/source/page.h"
 #include "kb/source/work.h"
 #include "queue/base/blob.h"
 #include "queue/base/clock.h"
 #include "queue/base/log.h"
+#include "queue/base/option.h"
 #include "queue/events.h"
 
 #define RUNNING_MAX 8
@@ -44,6 +52,7 @@ static void work_free(struct work *w)
     json_decref(w->seen);
     json_decref(w->notes);
     free(w->reason);
+    free(w->missing);
     free(w);
 }
 
@@ -78,43 +87,82 @@ static enum err record_read(struct work *w, struct snapshot *snap)
     return rc;
 }
 
-/* The record's state and the event of this reading. */
-static void outcome_write(struct work *w, struct changes *cs, struct snapshot *snap)
+/* Which attempt of its reading the job is, from 1. */
+static unsigned attempt_of(const struct work *w)
 {
-    const char *part = job_partition(w->job), *id = jx_str_or(w->doc, "id", "");
+    return (unsigned)jx_int(job_payload(w->job), "attempt", 1);
+}
+
+/* True if the reading, or what is missing of it, is tried once more, in *wait_ms. */
+static bool again_due(const struct work *w, int64_t *wait_ms)
+{
+    bool passing = w->reason != NULL ? w->passing : w->missed > 0;
+
+    return passing && again_wait(attempt_of(w), option_int(OPT_SOURCE_RETRY), w->asked_ms, wait_ms);
+}
+
+/* What a reading that brought its pages leaves in the record. */
+static void good_write(struct work *w)
+{
+    json_object_del(w->doc, "reason");
+    if (w->missed > 0) {
+        char *reason = xasprintf("%u addresses could not be read. %s", w->missed, w->missing);
+        jx_set_str(w->doc, "reason", reason);
+        free(reason);
+    }
+    jx_set_time(w->doc, "synced_at", clock_wall_ms());
+    if (w->notes != NULL) {
+        json_object_del(w->doc, "etag");
+        json_object_del(w->doc, "last_modified");
+        json_object_update(w->doc, w->notes);
+    }
+    if (!w->unchanged) {
+        jx_set_int(w->doc, "pages", (int64_t)json_array_size(w->pages));
+        jx_set_int(w->doc, "size", (int64_t)pages_size(w->pages));
+    }
+}
+
+/* Tells how the reading ended. */
+static void outcome_tell(const struct work *w, struct changes *cs, struct snapshot *snap)
+{
     struct event_about about = {.agent_id = jx_str(w->doc, "agent_id")};
     json_t *data = json_object(), *sync = json_object();
-    bool good = w->reason == NULL;
 
-    jx_set_str(w->doc, "status", good ? "ready" : "failed");
-    jx_set_time(w->doc, "updated_at", clock_wall_ms());
-    if (good) {
-        json_object_del(w->doc, "reason");
-        jx_set_time(w->doc, "synced_at", clock_wall_ms());
-        if (w->notes != NULL) {
-            json_object_del(w->doc, "etag");
-            json_object_del(w->doc, "last_modified");
-            json_object_update(w->doc, w->notes);
-        }
-        if (!w->unchanged) {
-            jx_set_int(w->doc, "pages", (int64_t)json_array_size(w->pages));
-            jx_set_int(w->doc, "size", (int64_t)pages_size(w->pages));
-        }
-    } else {
-        jx_set_str(w->doc, "reason", w->reason);
-    }
-    changes_expect(cs, KIND_DOCUMENT, part, id, w->rev);
-    changes_put(cs, KIND_DOCUMENT, part, id, w->doc);
     jx_set_int(sync, "documents", 1);
-    jx_set_str(sync, "document_id", id);
-    if (!good) {
+    jx_set_str(sync, "document_id", jx_str(w->doc, "id"));
+    if (w->reason != NULL) {
         jx_set_str(sync, "reason", w->reason);
     }
     jx_set(data, "sync", sync);
-    event_append(cs, snap, part, good ? "knowledge.synced" : "knowledge.failed", &about, data, NULL);
-    log_info("source.read", "document=%s ok=%d pages=%zu changed=%u", id, good, json_array_size(w->pages),
-             w->changed);
+    event_append(cs, snap, job_partition(w->job), w->reason == NULL ? "knowledge.synced" : "knowledge.failed",
+                 &about, data, NULL);
     json_decref(data);
+}
+
+/* The record's state, and the next attempt or the event of this reading. */
+static void outcome_write(struct work *w, struct changes *cs, struct snapshot *snap)
+{
+    const char *part = job_partition(w->job), *id = jx_str_or(w->doc, "id", "");
+    int64_t wait = 0;
+    bool good = w->reason == NULL, again = again_due(w, &wait);
+
+    if (good) {
+        good_write(w);
+    } else {
+        jx_set_str(w->doc, "reason", w->reason);
+    }
+    if (again) {
+        source_again(cs, part, w->doc, attempt_of(w) + 1, wait);
+    } else {
+        jx_set_str(w->doc, "status", good ? "ready" : "failed");
+        json_object_del(w->doc, "next_attempt_at");
+        outcome_tell(w, cs, snap);
+    }
+    jx_set_time(w->doc, "updated_at", clock_wall_ms());
+    changes_expect(cs, KIND_DOCUMENT, part, id, w->rev);
+    changes_put(cs, KIND_DOCUMENT, part, id, w->doc);
+    log_info("source.read", "document=%s ok=%d pages=%zu changed=%u missed=%u again_ms=%lld", id, good,
+             json_array_size(w->pages), w->changed, w->missed, (long long)wait);
 }
 
 /* True if the record just read is still of this run. */
@@ -190,7 +238,10 @@ static void finish(struct work *w)
 
 void work_done(struct work *w)
 {
-    if (w->reason == NULL && !w->unchanged && json_array_size(w->pages) == 0) {
+    if (w->reason == NULL && w->missed > 0 && json_array_size(w->pages) == 0) {
+        w->passing = true;
+        work_fail(w, w->missing);
+    } else if (w->reason == NULL && !w->unchanged && json_array_size(w->pages) == 0) {
         work_fail(w, "Nothing with text was found there.");
     } else if (w->reason == NULL &&
                (json_array_size(w->pages) > PAGES_MAX || pages_size(w->pages) > PAGES_BYTES_MAX)) {
@@ -205,6 +256,13 @@ void work_fail(struct work *w, const char *reason)
     free(w->reason);
     w->reason = xstrdup(reason);
     finish(w);
+}
+
+void work_unread(struct work *w, const struct web_answer *answer)
+{
+    w->passing = answer->passing;
+    w->asked_ms = answer->asked_ms;
+    work_fail(w, answer->reason);
 }
 
 /* ---- one file or address ---- */
@@ -226,7 +284,7 @@ static void extracted(const struct extract_result *result, void *arg)
 static void page_came(struct work *w, const struct web_answer *answer)
 {
     if (answer->reason != NULL) {
-        work_fail(w, answer->reason);
+        work_unread(w, answer);
         return;
     }
     if (answer->unchanged) {
@@ -334,6 +392,7 @@ static void mark(struct work *w)
     const char *part = job_partition(w->job), *id = jx_str_or(w->doc, "id", "");
 
     jx_set_str(w->doc, "status", "processing");
+    json_object_del(w->doc, "next_attempt_at");
     changes_expect(cs, KIND_DOCUMENT, part, id, w->rev);
     changes_put(cs, KIND_DOCUMENT, part, id, w->doc);
     store_submit(job_store(w->job), cs, marked, w);

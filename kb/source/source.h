@@ -5,9 +5,11 @@
  *   url      "url": one page or file                       feed     "url", "file_id" or "content": CSV or
  * JSON sitemap  "url": a sitemap, or a page from which links of the same host are followed; "max_pages",
  * "max_depth" with "schedule" ("24h", or five cron fields) for addresses. Its states: queued, processing,
- * ready, failed with "reason". What is read becomes pages (page.h); a failed reading leaves the pages of the
- * last good one. "run" counts the readings asked for: a job of an older run does nothing, and a job that
- * finds its document gone removes the pages. "pages", "synced_at" tell of the last good reading. */
+ * ready, failed with "reason"; queued with "reason" and "next_attempt_at" between the attempts at a site in
+ * trouble; ready with "reason" when some of a site's pages could not be had. What is read becomes pages
+ * (page.h); a failed reading leaves the pages of the last good one. "run" counts the readings asked for: a
+ * job of an older run does nothing, and a job that finds its document gone removes the pages. "pages",
+ * "synced_at" tell of the last good reading. */
 #ifndef CHASQUI_KB_SOURCE_SOURCE_H
 #define CHASQUI_KB_SOURCE_SOURCE_H
 

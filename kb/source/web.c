@@ -7,7 +7,9 @@
 
 #include <libxml/uri.h>
 
+#include "kb/source/again.h"
 #include "kb/source/work.h"
+#include "queue/base/clock.h"
 
 #define HOPS_MAX  3
 #define TOTAL_MS  60000
@@ -58,6 +60,15 @@ static void tell(struct work *w, struct web_answer answer)
 static void refuse(struct work *w, const char *reason, bool gone)
 {
     tell(w, (struct web_answer){.reason = reason, .gone = gone});
+}
+
+/* Tells that this answer brings no page. */
+static void refuse_answer(struct work *w, const char *reason, const struct httpc_answer *http)
+{
+    tell(w, (struct web_answer){.reason = reason,
+                                .gone = http->status == 404 || http->status == 410,
+                                .passing = again_worth(http->outcome, http->status),
+                                .asked_ms = again_asked_ms(http->retry_after, clock_wall_ms())});
 }
 
 /* Why a transfer that brought no page failed, in words for the source's owner. */
@@ -115,7 +126,7 @@ static void fetched(const struct httpc_answer *http, void *arg)
 
     w->web.transfer = 0;
     if (http->outcome != HTTPC_ANSWERED) {
-        refuse(w, outcome_reason(http), false);
+        refuse_answer(w, outcome_reason(http), http);
     } else if (http->status == 304) {
         tell(w, (struct web_answer){.unchanged = true, .http = http});
     } else if (http->status == 301 || http->status == 302 || http->status == 303 || http->status == 307 ||
@@ -125,7 +136,7 @@ static void fetched(const struct httpc_answer *http, void *arg)
         tell(w, (struct web_answer){.http = http});
     } else {
         snprintf(reason, sizeof reason, "The site answered with status %ld.", http->status);
-        refuse(w, reason, http->status == 404 || http->status == 410);
+        refuse_answer(w, reason, http);
     }
 }
 
@@ -176,10 +187,10 @@ static void robots_fetched(const struct httpc_answer *http, void *arg)
     if (http->outcome == HTTPC_ANSWERED && http->status == 200) {
         w->web.robots = robots_parse(http->body, http->body_size);
     } else if (http->outcome != HTTPC_ANSWERED && http->outcome != HTTPC_TOO_LARGE) {
-        refuse(w, outcome_reason(http), false);
+        refuse_answer(w, outcome_reason(http), http);
         return;
-    } else if (http->status >= 500) {
-        refuse(w, "The site's robots.txt cannot be read just now.", false);
+    } else if (http->status >= 500 || again_worth(http->outcome, http->status)) {
+        refuse_answer(w, "The site's robots.txt cannot be read just now.", http);
         return;
     }
     w->web.robots_origin = web_origin(w->web.url);

@@ -15,8 +15,10 @@ struct work;
 struct web_answer {
     const char *reason; /* a sentence when nothing can be read; NULL: it came, or did not change */
     bool gone;          /* 404, 410, or robots.txt forbids it: its pages go */
-    bool unchanged;     /* 304 */
-    const char *url;    /* where the redirects ended */
+    bool passing;       /* worth another attempt, not before asked_ms (0: the site does not say) */
+    int64_t asked_ms;
+    bool unchanged;  /* 304 */
+    const char *url; /* where the redirects ended */
     const struct httpc_answer *http;
 };
 typedef void (*web_fn)(struct work *w, const struct web_answer *answer);
@@ -38,7 +40,9 @@ struct work {
     json_t *doc;
     uint64_t rev;
     json_t *old, *pages;
-    char *reason; /* why it failed; NULL: it did not */
+    char *reason;     /* why it failed; NULL: it did not */
+    bool passing;     /* it may not fail the next time */
+    int64_t asked_ms; /* longest wait that the site asked for */
     bool unchanged;
     bool stored;      /* the pages are committed */
     unsigned changed; /* pages written or removed */
@@ -51,11 +55,18 @@ struct work {
     size_t at;        /* next of them */
     json_t *seen;     /* addresses in the frontier */
     size_t visited, kept;
+    unsigned missed; /* addresses worth another attempt */
+    char *missing;   /* why the first of them could not be read */
+    bool map_missed; /* one of them is a sitemap: what it lists is not known */
 };
 
 /* source.c: the reading is over: w->pages, or the reason. */
 void work_done(struct work *w);
 void work_fail(struct work *w, const char *reason);
+/* The same for an address that could not be read; tried again if that may help. */
+void work_unread(struct work *w, const struct web_answer *answer);
+/* plan.c: the same reading once more, attempt number `attempt`, in so many ms: the record waits. */
+void source_again(struct changes *cs, const char *part, json_t *doc, unsigned attempt, int64_t wait_ms);
 /* plan.c: plans the next reading by time; a schedule that never comes plans none. */
 void source_tick(struct changes *cs, const char *part, const json_t *doc);
 /* web.c: fetches url (robots.txt of its host first), following redirects; done comes later, never inside. */

@@ -115,6 +115,8 @@ X(OPT_RERANK_TIME, "knowledge.rerank_time", "rerank-time", OPTION_TIME, "300ms",
   "a reranker has this long; then passages stay in the order they have")
 X(OPT_CRAWL_DELAY, "knowledge.crawl_delay", "crawl-delay", OPTION_TIME, "1s", 0, 60000, true, false,
   "pause between two requests to a site whose pages are read as knowledge; its robots.txt may ask for more")
+X(OPT_SOURCE_RETRY, "knowledge.retry_first", "source-retry", OPTION_TIME, "30s", 1, 3600000, true, false,
+  "a knowledge source that cannot be reached is tried again after this time, then after 4 and 20 times as long")
 X(OPT_HOOK_KEEP, "retention.hooks", "retention-hooks", OPTION_TIME, "7d", 60000, 31536000000, true, false,
   "how long raw platform webhooks are kept for replay")
 X(OPT_EVENT_KEEP, "retention.events", "retention-events", OPTION_TIME, "30d", 60000, 31536000000, true, false,

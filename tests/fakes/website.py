@@ -11,6 +11,7 @@ class Website:
         self.pages = {}      # path -> (type, bytes, headers)
         self.redirects = {}  # path -> location
         self.statuses = {}   # path -> status
+        self.failing = {}    # path -> (status, answers left that have it, Retry-After or None)
         self.requests = []   # (path, headers, status)
         self.times = []      # when they came
         self.slow = {}       # path -> seconds before the answer
@@ -59,7 +60,12 @@ class Website:
         kind, body = self.pages.get(path, ("text/plain", b"no such page"))
         etag = '"' + hashlib.sha256(body).hexdigest()[:16] + '"'
         status = 200 if path in self.pages else 404
-        if path in self.statuses:
+        after = None
+        trouble, left, wait = self.failing.get(path, (0, 0, None))
+        if left > 0:
+            self.failing[path] = (trouble, left - 1, wait)
+            status, after = trouble, wait
+        elif path in self.statuses:
             status = self.statuses[path]
         elif path in self.redirects:
             status = 302
@@ -72,6 +78,8 @@ class Website:
             body = b""
         handler.send_header("Content-Type", kind)
         handler.send_header("ETag", etag)
+        if after is not None:
+            handler.send_header("Retry-After", after)
         if status != 304:
             handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()

@@ -1,4 +1,5 @@
 """Knowledge sources: pages of the web, files, feeds: read by jobs, kept as pages, found by questions, gone when they go."""
+import datetime
 import io
 import os
 import tempfile
@@ -47,7 +48,7 @@ def pdf(*texts):
 
 
 class SourceCase(unittest.TestCase):
-    options = {"crawl_delay": "0s"}
+    options = {"crawl_delay": "0s", "source_retry": "20ms"}  # waits of 20, 80 and 400 ms
 
     @classmethod
     def setUpClass(cls):
@@ -276,6 +277,104 @@ class Sites(SourceCase):
         self.assertEqual((doc["pages"], len(self.site.asked("/photo.JPG"))), (1, 0))
         doc = self.add(doc_type="sitemap", url=self.site.url + "/nowhere.xml")
         self.assertEqual(doc["reason"], "The site answered with status 404.")
+
+
+class Trouble(SourceCase):
+    """Sites that cannot be read just now are tried again; what will not be better fails at once."""
+
+    def events(self, doc):
+        rows = self.daemon.ok(self.daemon.get("/api/v1/events/?page_size=100"))["results"]
+        return sorted(e["type"] for e in rows if e["data"].get("sync", {}).get("document_id") == doc["id"])
+
+    def test_a_site_that_fails_twice_and_then_answers(self):
+        self.site.page("/hours", "Hours", "The planetarium opens at nine.")
+        self.site.failing["/hours"] = (503, 2, None)
+        doc = self.add(doc_type="url", url=self.site.url + "/hours")
+        self.assertEqual((doc["status"], self.site.asked("/hours")), ("ready", [503, 503, 200]), doc)
+        self.assertNotIn("reason", doc)
+        self.assertNotIn("next_attempt_at", doc)
+        self.assertIn("nine", self.search("when does the planetarium open")[0]["text"])
+        self.assertEqual(self.events(doc), ["knowledge.synced"])
+
+    def test_four_attempts_then_it_has_failed_and_the_last_good_reading_stays(self):
+        self.site.page("/a", "Ferry", "The ferry leaves at dawn.")
+        doc = self.add(doc_type="url", url=self.site.url + "/a")
+        self.site.statuses["/a"] = 502
+        doc = self.sync(doc)
+        self.assertEqual((doc["status"], doc["reason"]), ("failed", "The site answered with status 502."))
+        self.assertEqual(self.site.asked("/a"), [200, 502, 502, 502, 502])
+        self.assertNotIn("next_attempt_at", doc)
+        self.assertIn("dawn", self.search("when does the ferry leave")[0]["text"])
+        self.assertEqual(self.events(doc), ["knowledge.failed", "knowledge.synced"])
+
+    def test_what_will_not_be_better_fails_at_once(self):
+        self.site.put("/robots.txt", "User-agent: *\nDisallow: /private\n", "text/plain")
+        self.site.put("/x.png", b"\x89PNG\r\n\x1a\n", "image/png")
+        self.site.statuses["/shut"] = 403
+        for path, asked in (("/shut", [403]), ("/none", [404]), ("/private/x", []), ("/x.png", [200])):
+            doc = self.add(doc_type="url", url=self.site.url + path)
+            self.assertEqual((doc["status"], self.site.asked(path)), ("failed", asked), doc)
+
+    def test_while_it_waits_the_reason_and_the_next_attempt_are_seen(self):
+        with Daemon(crawl_delay="0s") as daemon:  # the waits are those of a real site
+            self.daemon, self.path = daemon, f"/api/v1/agents/{daemon.agent}/knowledge/"
+            self.site.page("/a", "Kiln", "The kiln is fired on Mondays.")
+            first = self.add(doc_type="url", url=self.site.url + "/a")
+            waiting = lambda: (d := daemon.ok(daemon.get(f"{self.path}{first['id']}/"))).get("next_attempt_at") and d
+            for status, after, low, high in ((429, "1500", 1400, 1501), (500, None, 15, 37)):
+                self.site.failing["/a"] = (status, 1, after)
+                begin = time.time()
+                daemon.ok(daemon.post(f"{self.path}{first['id']}/sync/"), 202)
+                doc = wait_for(waiting, "the first attempt")
+                self.assertEqual((doc["status"], doc["reason"]), ("queued", f"The site answered with status {status}."))
+                due = datetime.datetime.fromisoformat(doc["next_attempt_at"].replace("Z", "+00:00")).timestamp()
+                self.assertTrue(low < due - begin < high, (doc, begin))
+                self.assertIn("Mondays", self.search("when is the kiln fired")[0]["text"])
+                daemon.kill()
+                daemon.start()
+                self.assertEqual(waiting()["next_attempt_at"], doc["next_attempt_at"])
+                again = self.sync(first)  # who asks does not wait for the plan
+                self.assertEqual((again["status"], "reason" in again, "next_attempt_at" in again), ("ready", False, False))
+            self.assertEqual(self.site.asked("/a"), [200, 429, 304, 500, 304])
+            self.made.clear()  # they went with their daemon
+
+    def test_a_site_that_is_not_there_yet(self):
+        address = self.site.server.server_address
+        self.site.close()
+        doc = self.daemon.ok(self.daemon.post(self.path, {"title": "S", "doc_type": "url",
+                                                          "url": f"http://127.0.0.1:{address[1]}/a"}), 201)
+        self.made.append(doc["id"])
+        self.site = Website()
+        self.assertEqual(self.settled(doc["id"])["reason"], "The site could not be reached.")
+
+    def test_pages_and_sitemaps_of_a_site_in_trouble(self):
+        for name in ("otter", "badger", "heron"):
+            self.site.page(f"/{name}", name.title(), f"The {name} eats fish.")
+        self.site.sitemap("/map.xml", "/otter", "/badger", "/heron")
+        self.site.failing.update({"/map.xml": (503, 1, None), "/badger": (500, 1, "0")})
+        doc = self.add(doc_type="sitemap", url=self.site.url + "/map.xml")
+        self.assertEqual((doc["status"], doc["pages"]), ("ready", 3), doc)
+        self.assertNotIn("reason", doc)
+        self.assertEqual(self.site.asked("/badger"), [500, 200])
+        self.assertEqual(self.site.asked("/otter"), [200, 304])
+        self.site.statuses["/heron"] = 503
+        doc = self.sync(doc)
+        self.assertEqual((doc["status"], doc["pages"]), ("ready", 3), doc)
+        self.assertEqual(doc["reason"], "1 addresses could not be read. The site answered with status 503.")
+        self.assertEqual(self.site.asked("/heron").count(503), 4)
+        self.assertEqual(self.search("what does the heron eat")[0]["title"], "Heron")
+
+    def test_a_sitemap_among_sitemaps_that_fails_takes_no_pages_away(self):
+        self.site.page("/otter", "Otter", "The otter eats fish.")
+        self.site.sitemap("/inner.xml", "/otter")
+        self.site.put("/map.xml", f'<?xml version="1.0"?><sitemapindex xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">'
+                      f"<sitemap><loc>{self.site.url}/inner.xml</loc></sitemap></sitemapindex>", "application/xml")
+        doc = self.add(doc_type="sitemap", url=self.site.url + "/map.xml")
+        self.assertEqual((doc["status"], doc["pages"]), ("ready", 1), doc)
+        self.site.statuses["/inner.xml"] = 500
+        doc = self.sync(doc)
+        self.assertEqual((doc["status"], doc["pages"]), ("ready", 1), doc)
+        self.assertEqual(self.search("what does the otter eat")[0]["title"], "Otter")
 
 
 class Manners(SourceCase):
