@@ -20,7 +20,7 @@ static const struct {
     {"forbidden", HTTPC_ANSWERED, 403, false},      {"not found", HTTPC_ANSWERED, 404, false},
     {"slow request", HTTPC_ANSWERED, 408, true},    {"gone", HTTPC_ANSWERED, 410, false},
     {"too early", HTTPC_ANSWERED, 425, true},       {"too many requests", HTTPC_ANSWERED, 429, true},
-    {"server's fault", HTTPC_ANSWERED, 500, true},  {"not implemented", HTTPC_ANSWERED, 501, false},
+    {"server's fault", HTTPC_ANSWERED, 500, true},  {"no such method", HTTPC_ANSWERED, 501, false},
     {"bad gateway", HTTPC_ANSWERED, 502, true},     {"unavailable", HTTPC_ANSWERED, 503, true},
     {"gateway timeout", HTTPC_ANSWERED, 504, true}, {"HTTP version", HTTPC_ANSWERED, 505, false},
     {"a proxy's own", HTTPC_ANSWERED, 522, true},
