@@ -8,8 +8,9 @@
  * platforms do not promise either.
  *
  * While little comes in, a post of one message or status is taken apart at once and needs no job: one commit
- * less before the customer is answered. It does so only where its lane is empty, so that it cannot overtake;
- * and whatever stands in its way (a duplicate, a record written meanwhile) sends it the usual way. */
+ * less before the customer is answered. It does so only where its lane is empty, and still is when it is
+ * committed, so that it cannot overtake; and whatever stands in its way (a duplicate, a record written
+ * meanwhile) sends it the usual way. */
 #include <stdio.h>
 #include <string.h>
 
@@ -147,6 +148,7 @@ struct changes *channel_hook_take(struct store *store, struct snapshot *snap, co
     }
     struct changes *cs = changes_new();
     (void)hook_put(cs, part, channel_id, body, size);
+    changes_expect_idle(cs, QUEUE_INTAKE, part, lane);
     if (intake_at_once(cs, snap, part, channel, body, size)) {
         return cs;
     }

@@ -9,6 +9,7 @@
 #include "queue/base/codec.h"
 #include "queue/base/sanitized.h"
 #include "queue/changes.h"
+#include "queue/jobs.h"
 
 #define SPARES       64
 #define ROOM_KEPT    32         /* operations and guards that a spare set has room for at most */
@@ -193,6 +194,17 @@ void changes_expect(struct changes *cs, enum kind kind, const char *part, const 
         guard->kind = kind;
         guard->id = arena_strdup(cs->texts, id);
         guard->rev = rev;
+    }
+}
+
+void changes_expect_idle(struct changes *cs, enum queue_id queue, const char *part, const char *lane)
+{
+    CHECK(queue_row(queue) != NULL);
+    struct guard *guard = guard_add(cs, GUARD_IDLE, part, lane);
+
+    if (guard != NULL) {
+        guard->queue = (unsigned)queue;
+        guard->id = arena_strdup(cs->texts, lane);
     }
 }
 

@@ -28,12 +28,13 @@ struct op {
     bool failed;         /* OP_WAIT: the attempt counts */
 };
 
-enum guard_type { GUARD_REVISION, GUARD_ONCE };
+enum guard_type { GUARD_REVISION, GUARD_ONCE, GUARD_IDLE };
 
 struct guard {
     enum guard_type type;
-    enum kind kind;
-    const char *part, *id;
+    enum kind kind;        /* GUARD_REVISION */
+    unsigned queue;        /* GUARD_IDLE */
+    const char *part, *id; /* id of the record, or the lane */
     uint64_t rev;
     uint8_t mark[SEEN_MARK];
 };

@@ -10,14 +10,15 @@
  *   - A full disk fails the batch with ERR_FULL; the next one just tries.
  *   - An error that one set brings on (a damaged record) must not take its neighbours with it: the batch is
  * then run again one by one.
- *   - Leases are guards that live in the schedule, not in the engine. The end of a lease is marked as soon as
- * it is in the transaction, so that a second end in the same batch is stale; a failed batch takes the marks
- * back.
+ *   - Leases, and lanes that are to be empty, are guards that live in the schedule, not in the engine. The
+ * end of a lease is marked as soon as it is in the transaction, so that a second end in the same batch is
+ * stale; a failed batch takes the marks back.
  *   - The schedule hears of a commit before the submitters do. Answers of one loop go there in one post, in
  * order. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "queue/base/clock.h"
 #include "queue/base/killpoint.h"
@@ -148,6 +149,32 @@ static enum err leases_check(struct committer *c, const struct changes *cs)
     return ERR_OK;
 }
 
+/* True if an earlier set of the batch under way pushed a job into the lane. */
+static bool pushed_here(const struct committer *c, const struct lane_name *name)
+{
+    for (size_t i = 0; i < c->fx.count; i++) {
+        const struct op *op = c->fx.rows[i].op;
+        if (op->type == OP_PUSH && op->code == name->queue && strcmp(op->name, name->lane) == 0 &&
+            strcmp(op->part, name->part) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ERR_CONFLICT if a lane that the set expects to be empty has a job. */
+static enum err idle_check(struct committer *c, const struct changes *cs)
+{
+    for (size_t i = 0; i < cs->guard_count; i++) {
+        const struct guard *guard = &cs->guards[i];
+        struct lane_name name = {.queue = guard->queue, .part = guard->part, .lane = guard->id};
+        if (guard->type == GUARD_IDLE && (!lanes_idle(c->store->lanes, &name) || pushed_here(c, &name))) {
+            return ERR_CONFLICT;
+        }
+    }
+    return ERR_OK;
+}
+
 /* Sets or takes back the marks of all leases that effects from `from` on end. */
 static void leases_mark(struct committer *c, size_t from, bool ending)
 {
@@ -173,6 +200,9 @@ static enum err set_apply(struct committer *c, struct submission *s)
 
     s->rev = 0;
     s->rc = leases_check(c, s->cs);
+    if (s->rc == ERR_OK) {
+        s->rc = idle_check(c, s->cs);
+    }
     if (s->rc == ERR_OK) {
         s->rc = store->engine->apply(store->self, s->cs, &c->fx, &s->rev);
     }

@@ -43,6 +43,8 @@ void changes_push(struct changes *cs, enum queue_id queue, const char *part, con
 /* The same with a payload that is JSON text already. */
 void changes_push_text(struct changes *cs, enum queue_id queue, const char *part, const char *lane, int64_t delay_ms,
                        const char *text, size_t size);
+/* A guard: ERR_CONFLICT if the lane has a job, waiting or under way, at the moment of the commit. */
+void changes_expect_idle(struct changes *cs, enum queue_id queue, const char *part, const char *lane);
 /* Ends of a leased job; each is a guard: ERR_STALE if the job is no longer ours. */
 void changes_ack(struct changes *cs, const struct job *job);
 /* The same lane waits delay_ms (order kept), tries goes up by one. */

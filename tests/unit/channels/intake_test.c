@@ -435,6 +435,27 @@ static void test_one_message_at_once(void **state)
     json_decref(channel);
 }
 
+/* A post that was stored after the look at the lane and before the commit is not overtaken. */
+static void test_at_once_overtakes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    json_t *channel = fixture_channel(f, PART);
+    struct changes *second = at_once(f, channel, ONE("b", "two"));
+
+    assert_non_null(second);
+    post(f, PART, channel, ONE("a", "one"));
+    assert_int_equal(fixture_submit(f, second), ERR_CONFLICT);
+    post(f, PART, channel, ONE("b", "two")); /* as the front does then */
+    fixture_start(f);
+    fixture_wait(intake_idle, f, "intake");
+    json_t *all = fixture_all(f, KIND_MESSAGE, PART);
+    assert_int_equal(json_array_size(all), 2);
+    assert_string_equal(jx_str(json_array_get(all, 0), "text"), "one");
+    assert_string_equal(jx_str(json_array_get(all, 1), "text"), "two");
+    json_decref(all);
+    json_decref(channel);
+}
+
 /* The same of a status. */
 static void test_one_status_at_once(void **state)
 {
@@ -500,6 +521,7 @@ int main(void)
         TEST(test_random_posts),
         TEST(test_one_message_at_once),
         TEST(test_one_status_at_once),
+        TEST(test_at_once_overtakes_nothing),
         TEST(test_not_at_once),
         TEST(test_batch),
         TEST(test_unreadable),

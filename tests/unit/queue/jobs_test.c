@@ -531,6 +531,38 @@ static void test_stop_under_load(void **state)
     }
 }
 
+/* A set that expects an empty lane: what was pushed before it counts, in the same commit, too. */
+static void test_expect_idle(void **state)
+{
+    struct fixture *f = *state;
+    struct play p = {.gate = GATE_INIT, .end = end_ack};
+
+    for (int round = 0; round < 50; round++) {
+        char lane[16];
+        snprintf(lane, sizeof lane, "l%d", round);
+        for (int i = 0; i < 2; i++) { /* the first keeps the committer busy while the others gather */
+            struct changes *cs = changes_new();
+            add_push(cs, QUEUE_SEND, PART, i == 0 ? "busy" : lane, 0, i);
+            store_submit(f->store, cs, NULL, NULL);
+        }
+        struct changes *cs = changes_new(), *other = changes_new();
+        changes_expect_idle(cs, QUEUE_SEND, PART, lane);
+        add_put(cs, KIND_SETTING, PART, lane, "{'n':1}");
+        assert_int_equal(commit(f, cs), ERR_CONFLICT);
+        changes_expect_idle(other, QUEUE_TURN, PART, lane);
+        changes_expect_idle(other, QUEUE_SEND, PART_B, lane);
+        add_put(other, KIND_SETTING, PART, lane, "{'n':2}");
+        assert_int_equal(commit(f, other), ERR_OK);
+    }
+    struct workers *ws = play_start(f, &p, 1, 8);
+    assert_true(gate_wait(&p.gate, &p.over, 100, WAIT_MS));
+    workers_free(ws);
+    struct changes *cs = changes_new();
+    changes_expect_idle(cs, QUEUE_SEND, PART, "l7");
+    add_put(cs, KIND_SETTING, PART, "l7", "{'n':3}");
+    assert_int_equal(commit(f, cs), ERR_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -550,6 +582,7 @@ int main(void)
         STORE_TEST(test_end_passes_backlog),
         STORE_TEST(test_cut_off),
         STORE_TEST(test_stop_under_load),
+        STORE_TEST(test_expect_idle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
