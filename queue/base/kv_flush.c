@@ -250,12 +250,15 @@ enum err kv_flush_all(struct kv *kv)
 {
     pthread_mutex_lock(&kv->lock);
     uint64_t segment = kv_recent_segment(kv->active);
-    while (kv->failed == ERR_OK && !kv->stuck && lacks(kv, segment)) {
+    bool left =
+        lacks(kv, segment); /* looked at once a turn: a writer may add to an empty list at any moment */
+    while (kv->failed == ERR_OK && !kv->stuck && left) {
         kv->flush_wanted = true;
         pthread_cond_signal(&kv->wake);
         pthread_cond_wait(&kv->changed, &kv->lock);
+        left = lacks(kv, segment);
     }
-    enum err rc = kv->failed != ERR_OK ? kv->failed : lacks(kv, segment) ? ERR_FULL : ERR_OK;
+    enum err rc = kv->failed != ERR_OK ? kv->failed : left ? ERR_FULL : ERR_OK;
     pthread_mutex_unlock(&kv->lock);
     return rc;
 }
