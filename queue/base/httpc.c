@@ -310,7 +310,10 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockad
         return CURL_SOCKET_BAD;
     }
     fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-    t->sockets += fd >= 0;
+    if (fd >= 0) {
+        t->sockets++;
+        httpc_pool_opened(t->pool, fd);
+    }
     return fd;
 }
 

@@ -2,9 +2,13 @@
  *
  * libcurl tells which sockets it wants watched (on_want) and when it wants to be woken (on_want_timer); we
  * tell it what happened and then read who has ended. Sockets and the timer are libevent events inside our
- * structs. */
+ * structs. libcurl gives a socket up after each transfer and wants it again with the next one, mostly for the
+ * same: one that we opened for it stays in the kernel's list until libcurl closes it (on_close), unless it
+ * has something to say meanwhile.
+ */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -24,10 +28,13 @@
 #define SPARES   64   /* handles kept in one pool for the next transfers */
 
 struct watch {
+    int fd;
     struct event event;
     struct httpc_pool *pool;
-    struct watch *prev;
-    struct watch *next;
+    short events; /* in the kernel's list for; 0: it is not there */
+    bool opened;  /* by httpc_pool_opened: it lives until on_close */
+    bool wanted;  /* by a transfer */
+    UT_hash_handle hh;
 };
 
 struct httpc_pool {
@@ -36,7 +43,7 @@ struct httpc_pool {
     UT_hash_handle hh;
     CURLM *multi;
     struct event timer;
-    struct watch *watches;
+    struct watch *watches; /* by fd */
     size_t users;
     struct loop_timer *idle;
     bool fresh;                          /* transfers were added that libcurl has not begun with */
@@ -53,12 +60,61 @@ struct httpc_pools {
     struct buf key; /* room to put one together */
 };
 
+/* Takes a socket out of the kernel's list. */
+static void watch_stop(struct watch *watch)
+{
+    if (watch->events != 0) {
+        event_del(&watch->event);
+        watch->events = 0;
+    }
+}
+
 /* Ends watching a socket. */
 static void watch_free(struct watch *watch)
 {
-    event_del(&watch->event);
-    DL_DELETE(watch->pool->watches, watch);
+    watch_stop(watch);
+    HASH_DEL(watch->pool->watches, watch);
     free(watch);
+}
+
+/* The watch over a socket; NULL if there is none. */
+static struct watch *watch_find(struct httpc_pool *pool, int fd)
+{
+    struct watch *watch;
+
+    HASH_FIND_INT(pool->watches, &fd, watch);
+    return watch;
+}
+
+static struct watch *watch_new(struct httpc_pool *pool, int fd)
+{
+    struct watch *watch = xcalloc(1, sizeof(*watch));
+
+    watch->fd = fd;
+    watch->pool = pool;
+    HASH_ADD_INT(pool->watches, fd, watch);
+    return watch;
+}
+
+void httpc_pool_opened(struct httpc_pool *pool, int fd)
+{
+    struct watch *watch = watch_find(pool, fd);
+
+    if (watch != NULL) {
+        watch_free(watch);
+    }
+    watch_new(pool, fd)->opened = true;
+}
+
+/* libcurl: close a socket that was opened for this pool. */
+static int on_close(void *arg, curl_socket_t s)
+{
+    struct watch *watch = watch_find(arg, s);
+
+    if (watch != NULL) {
+        watch_free(watch);
+    }
+    return close(s);
 }
 
 /* Frees a pool and closes its connections. */
@@ -130,6 +186,11 @@ static void act(struct httpc_pool *pool, curl_socket_t s, int what)
 static void on_ready(evutil_socket_t s, short what, void *arg)
 {
     struct watch *watch = arg;
+
+    if (!watch->wanted) { /* the other side closed a resting connection: libcurl looks before it uses it */
+        watch_stop(watch);
+        return;
+    }
     int select =
         ((what & EV_READ) != 0 ? CURL_CSELECT_IN : 0) | ((what & EV_WRITE) != 0 ? CURL_CSELECT_OUT : 0);
 
@@ -144,33 +205,38 @@ static void on_time(evutil_socket_t s, short what, void *arg)
     act(arg, CURL_SOCKET_TIMEOUT, 0);
 }
 
+/* libcurl: watch this socket no more. */
+static void want_nothing(struct watch *watch)
+{
+    if (watch != NULL && watch->opened) {
+        watch->wanted = false;
+    } else if (watch != NULL) {
+        watch_free(watch);
+    }
+}
+
 /* libcurl: watch this socket so, or no more. */
-static int on_want(CURL *easy, curl_socket_t s, int what, void *pool_arg, void *watch_arg)
+static int on_want(CURL *easy, curl_socket_t s, int what, void *pool_arg, void *socket_arg)
 {
     struct httpc_pool *pool = pool_arg;
-    struct watch *watch = watch_arg;
-    short events = EV_PERSIST;
+    struct watch *watch = watch_find(pool, s);
+    int events = ((what & CURL_POLL_IN) != 0 ? EV_READ : 0) | ((what & CURL_POLL_OUT) != 0 ? EV_WRITE : 0);
 
     (void)easy;
+    (void)socket_arg;
     if (what == CURL_POLL_REMOVE) {
-        if (watch != NULL) {
-            watch_free(watch);
-            curl_multi_assign(pool->multi, s, NULL);
-        }
+        want_nothing(watch);
         return 0;
     }
-    if (watch == NULL) {
-        watch = xcalloc(1, sizeof(*watch));
-        watch->pool = pool;
-        DL_APPEND(pool->watches, watch);
-        curl_multi_assign(pool->multi, s, watch);
-    } else {
-        event_del(&watch->event);
+    watch = watch != NULL ? watch : watch_new(pool, s);
+    watch->wanted = true;
+    if (watch->events == events) {
+        return 0;
     }
-    events = (short)(events | ((what & CURL_POLL_IN) != 0 ? EV_READ : 0));
-    events = (short)(events | ((what & CURL_POLL_OUT) != 0 ? EV_WRITE : 0));
-    event_assign(&watch->event, loop_base(pool->all->loop), s, events, on_ready, watch);
-    return event_add(&watch->event, NULL);
+    watch_stop(watch);
+    watch->events = (short)events;
+    event_assign(&watch->event, loop_base(pool->all->loop), s, (short)(events | EV_PERSIST), on_ready, watch);
+    return events != 0 ? event_add(&watch->event, NULL) : 0;
 }
 
 /* libcurl: wake me in so many milliseconds, or (-1) not at all. */
@@ -309,6 +375,8 @@ struct httpc_pool *httpc_pool_add(struct httpc_pools *pools, const char *name, b
         pool->fresh = true;
         LL_PREPEND2(pools->waiting, pool, waiting);
     }
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, pool);
     code = curl_multi_add_handle(pool->multi, easy);
     CHECK(code == CURLM_OK);
     return pool;

@@ -34,6 +34,8 @@ void httpc_pool_spare(struct httpc_pools *pools, const char *name, bool trusted,
 struct httpc_pool *httpc_pool_add(struct httpc_pools *pools, const char *name, bool trusted, CURL *easy);
 /* Lets libcurl begin with all that were added, together. Calls done of those that end at once. */
 void httpc_pools_begin(struct httpc_pools *pools);
+/* A socket was opened for one of the pool's transfers. */
+void httpc_pool_opened(struct httpc_pool *pool, int fd);
 /* Takes a transfer out that has not ended. Not from inside libcurl. */
 void httpc_pool_remove(struct httpc_pool *pool, CURL *easy);
 
