@@ -30,6 +30,7 @@ void effects_add(struct effects *fx, const struct effect *effect);
 
 struct engine_stat {
     uint64_t used_bytes, map_bytes;
+    uint64_t recent_bytes; /* in memory until they are where they belong on disk */
     int64_t oldest_reader_ms;
 };
 

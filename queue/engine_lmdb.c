@@ -242,6 +242,7 @@ static void db_stat(void *self, struct engine_stat *out)
 
     kv_stat(db->kv, &stat);
     out->used_bytes = stat.used_bytes + stat.recent_bytes;
+    out->recent_bytes = stat.recent_bytes;
     out->map_bytes = stat.map_size;
     out->oldest_reader_ms = stat.oldest_reader_ms;
 }

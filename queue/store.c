@@ -169,6 +169,7 @@ void store_status(struct store *store, struct store_status *out)
         .disk_low = disk_low(store),
         .waiting = committer.waiting,
         .used_bytes = engine.used_bytes,
+        .recent_bytes = engine.recent_bytes,
         .map_bytes = engine.map_bytes,
         .commits = committer.commits,
         .changes = committer.changes,

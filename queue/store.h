@@ -151,6 +151,7 @@ struct store_status {
     bool disk_low;         /* below the reserve, see store_set_reserve */
     unsigned waiting;      /* change-sets waiting for the committer */
     uint64_t used_bytes, map_bytes;
+    uint64_t recent_bytes; /* of memory, for what is durable but not yet in its place on disk */
     uint64_t commits, changes; /* since start */
     uint64_t commit_us_sum;    /* time spent in durable commits */
     int64_t oldest_reader_ms;

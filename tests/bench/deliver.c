@@ -274,15 +274,25 @@ static unsigned long own_memory(void)
     return kb * 1024;
 }
 
+/* Waits until the store has brought in what its journal holds, and its lists are given back. */
+static void wait_calm(struct bench *b, struct store_status *out)
+{
+    int64_t end = clock_mono_ms() + WAIT_S * 1000;
+    for (store_status(b->store, out); out->recent_bytes > 0 && clock_mono_ms() < end;
+         store_status(b->store, out)) {
+        sleep_us(20000);
+    }
+}
+
 /* What a delivery that waits costs. */
 static void measure_size(struct bench *b)
 {
     struct store_status before, after;
     make_endpoints(b, 1);
+    wait_calm(b, &before);
     unsigned long memory = own_memory();
-    store_status(b->store, &before);
     make_events(b, b->waiting, 1);
-    store_status(b->store, &after);
+    wait_calm(b, &after);
     unsigned long more = own_memory() > memory ? own_memory() - memory : 0;
     printf("{\"bench\":\"deliver\",\"row\":\"size\",\"waiting\":%lu,\"memory_bytes_each\":%.1f,\"store_bytes_"
            "each\":%.0f}\n",
