@@ -8,7 +8,8 @@
  *
  * It rebuilds (empties the tables, then takes every document of the store) when the feed has a gap, when its
  * revision is above the store's newest (the store went back to a backup), after a change of format, and when
- * a rebuild was cut short: the mark "rebuilding" is committed with the emptying and goes with the last batch.
+ * a rebuild was cut short; never with more names in memory than a stretch of them. The mark "rebuilding" is
+ * committed with the emptying and goes with the last batch.
  *
  * Who waits for an answer (kb_when_indexed) is told when the writer has read everything that the feed held at
  * a moment after the call: a revision that touched no document needs nothing more.
@@ -17,6 +18,7 @@
  * the same commit of the index as far as it goes: so disabling a source takes all of its pages out before the
  * call is answered. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -29,6 +31,8 @@
 #define BATCH_DOCUMENTS 256
 #define BATCH_BYTES     (16u << 20) /* of rows in one commit */
 #define RETRY_MS        1000
+#define REBUILD_NAMES   4096       /* of documents or pages in memory at a time */
+#define REV_OPEN        UINT64_MAX /* more names follow: no revision is reached yet */
 
 struct kb_waiter {
     struct kb_waiter *next;
@@ -164,7 +168,7 @@ static enum err batch_run(struct kb *kb, const struct names *names, size_t *at, 
         return rc;
     }
     rc = batch_fill(kb, batch, names, &next);
-    if (rc == ERR_OK && next == names->count) {
+    if (rc == ERR_OK && next == names->count && rev != REV_OPEN) {
         rc = kb_batch_meta(batch, "rev", rev);
         if (rc == ERR_OK) {
             rc = kb_batch_meta(batch, "rebuilding", 0);
@@ -181,7 +185,7 @@ static enum err batch_run(struct kb *kb, const struct names *names, size_t *at, 
     return rc;
 }
 
-/* Applies all names in as many commits as it takes, then stands at rev. */
+/* Applies all names in as many commits as it takes, then stands at rev, unless it is REV_OPEN. */
 static enum err names_apply(struct kb *kb, const struct names *names, uint64_t rev)
 {
     size_t at = 0;
@@ -193,7 +197,7 @@ static enum err names_apply(struct kb *kb, const struct names *names, uint64_t r
             rc = batch_run(kb, names, &at, rev);
         }
     } while (rc == ERR_OK && at < names->count);
-    if (rc == ERR_OK) {
+    if (rc == ERR_OK && rev != REV_OPEN) {
         pthread_mutex_lock(&kb->mutex);
         kb->rev = rev;
         pthread_mutex_unlock(&kb->mutex);
@@ -203,21 +207,100 @@ static enum err names_apply(struct kb *kb, const struct names *names, uint64_t r
 
 /* ---- rebuilding ---- */
 
-struct walk {
-    struct names *names;
-    enum kind kind;
-};
-
-static bool walk_take(const char *part, const char *id, const void *data, size_t size, uint64_t rev,
+/* The partitions of a walk, in order, each once. */
+static bool part_take(const char *part, const char *id, const void *data, size_t size, uint64_t rev,
                       void *arg)
 {
-    struct walk *walk = arg;
+    struct names *parts = arg;
+
+    (void)id;
+    (void)data;
+    (void)size;
+    (void)rev;
+    if (parts->count == 0 || strcmp(parts->rows[parts->count - 1].part, part) != 0) {
+        names_add(parts, KIND_DOCUMENT, part, "");
+    }
+    return true;
+}
+
+/* Some names of one partition. */
+struct stretch {
+    struct names names;
+    enum kind kind;
+    const char *part, *behind; /* id of the last name of the stretch before; NULL: none */
+};
+
+static bool stretch_take(const char *id, const void *data, size_t size, uint64_t rev, void *arg)
+{
+    struct stretch *s = arg;
 
     (void)data;
     (void)size;
     (void)rev;
-    names_add(walk->names, walk->kind, part, id);
-    return true;
+    if (s->behind == NULL || strcmp(id, s->behind) != 0) {
+        names_add(&s->names, s->kind, s->part, id);
+    }
+    return s->names.count < REBUILD_NAMES;
+}
+
+/* Reads a stretch as the store is now. */
+static enum err stretch_read(struct kb *kb, struct stretch *s)
+{
+    struct page_query query = {.kind = s->kind, .part = s->part, .from = s->behind};
+    struct snapshot *snap;
+    enum err rc = snapshot_open(kb->store, &snap);
+
+    if (rc == ERR_OK) {
+        rc = snapshot_scan(snap, &query, stretch_take, s);
+        snapshot_close(snap);
+    }
+    return rc;
+}
+
+static bool stopping(struct kb *kb)
+{
+    pthread_mutex_lock(&kb->mutex);
+    bool stop = kb->stop;
+    pthread_mutex_unlock(&kb->mutex);
+    return stop;
+}
+
+/* Takes all records of a kind of one partition into the index. */
+static enum err part_rebuild(struct kb *kb, enum kind kind, const char *part)
+{
+    char behind[STORE_ID_MAX + 1] = "";
+    enum err rc = ERR_OK;
+    bool more = true;
+
+    while (rc == ERR_OK && more) {
+        struct stretch s = {.kind = kind, .part = part, .behind = behind[0] != '\0' ? behind : NULL};
+        rc = stopping(kb) ? ERR_CLOSED : stretch_read(kb, &s);
+        more = rc == ERR_OK && s.names.count == REBUILD_NAMES;
+        if (rc == ERR_OK && s.names.count > 0) {
+            snprintf(behind, sizeof behind, "%s", s.names.rows[s.names.count - 1].id);
+            rc = names_apply(kb, &s.names, REV_OPEN);
+        }
+        names_fini(&s.names);
+    }
+    return rc;
+}
+
+/* Takes all records of a kind into the index. */
+static enum err kind_rebuild(struct kb *kb, enum kind kind)
+{
+    struct names parts = {0};
+    struct snapshot *snap;
+    enum err rc = snapshot_open(kb->store, &snap);
+
+    if (rc == ERR_OK) {
+        rc = snapshot_walk(snap, kind, part_take, &parts);
+        snapshot_close(snap);
+    }
+    for (size_t i = 0; i < parts.count && rc == ERR_OK; i++) {
+        rc = part_rebuild(kb, kind, parts.rows[i].part);
+    }
+    names_fini(&parts);
+    return rc;
 }
 
 /* Empties the tables and marks the rebuild as begun. */
@@ -243,10 +326,11 @@ static enum err tables_clear(struct kb *kb)
     return kb_batch_commit(batch);
 }
 
-/* Makes the whole index anew from the store's documents. */
+/* Makes the whole index anew from the store's documents, a stretch at a time: what changes behind it comes
+ * with the feed. */
 static enum err rebuild(struct kb *kb)
 {
-    struct names names = {0};
+    struct names none = {0};
     struct snapshot *snap;
     enum err rc = tables_clear(kb);
 
@@ -257,17 +341,13 @@ static enum err rebuild(struct kb *kb)
         return rc;
     }
     uint64_t rev = snapshot_feed_rev(snap);
-    rc = snapshot_walk(snap, KIND_DOCUMENT, walk_take, &(struct walk){&names, KIND_DOCUMENT});
-    if (rc == ERR_OK) {
-        rc = snapshot_walk(snap, KIND_PAGE, walk_take, &(struct walk){&names, KIND_PAGE});
-    }
     snapshot_close(snap);
+    log_info("kb.rebuild", "rev=%llu", (unsigned long long)rev);
+    rc = kind_rebuild(kb, KIND_DOCUMENT);
     if (rc == ERR_OK) {
-        log_info("kb.rebuild", "documents=%zu rev=%llu", names.count, (unsigned long long)rev);
-        rc = names_apply(kb, &names, rev);
+        rc = kind_rebuild(kb, KIND_PAGE);
     }
-    names_fini(&names);
-    return rc;
+    return rc == ERR_OK ? names_apply(kb, &none, rev) : rc;
 }
 
 /* ---- following ---- */
@@ -384,10 +464,7 @@ static enum err catch_up(struct kb *kb)
 
     while (rc == ERR_OK && more) {
         rc = follow_page(kb, &more);
-        pthread_mutex_lock(&kb->mutex);
-        bool stop = kb->stop;
-        pthread_mutex_unlock(&kb->mutex);
-        if (stop) {
+        if (stopping(kb)) {
             return ERR_CLOSED;
         }
     }
