@@ -5,10 +5,12 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <malloc.h>
 #include <stdatomic.h>
 #include <string.h>
 
 #include "kb/rows.h"
+#include "queue/base/sanitized.h"
 #include "tests/unit/kb/room.h"
 
 /* Sets a number of the closed index's META. */
@@ -51,6 +53,92 @@ static void test_rebuilds(void **state)
         assert_true(stats.feed_rev > 0 && stats.feed_rev < 1000000);
         room_search(room, "p1", "col_1", "garage", &result);
         assert_int_equal(result.count, 1);
+    }
+}
+
+/* ---- memory of a rebuild ---- */
+
+#define MANY      40000 /* records, of four partitions */
+#define MANY_ONCE 500
+#define PEAK_MOST (2u << 20) /* their names alone are 3.5 MB */
+
+struct watch {
+    atomic_bool stop;
+    size_t most; /* heap in use */
+};
+
+static void *watch_main(void *arg)
+{
+    struct watch *w = arg;
+
+    while (!atomic_load(&w->stop)) {
+        size_t now = mallinfo2().uordblks;
+        w->most = now > w->most ? now : w->most;
+        usleep(200);
+    }
+    return NULL;
+}
+
+/* Stores many documents that no search may find, but the last. */
+static void many_put(struct room *room)
+{
+    for (size_t i = 0; i < MANY;) {
+        struct changes *cs = changes_new();
+        uint64_t rev;
+        for (size_t k = 0; k < MANY_ONCE; k++, i++) {
+            char id[32], part[8];
+            snprintf(id, sizeof id, "doc_%08zu", i);
+            snprintf(part, sizeof part, "p%zu", i / (MANY / 4));
+            json_t *doc = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "id", id, "collection_id", "col_1",
+                                    "title", "Lamp", "content", "A lamp.", "doc_type", "text", "enabled",
+                                    i % (MANY / 4) == MANY / 4 - 1);
+            kb_document_prepare(doc);
+            changes_put(cs, KIND_DOCUMENT, part, id, doc);
+            json_decref(doc);
+        }
+        assert_int_equal(store_submit_wait(room->store, cs, &rev), ERR_OK);
+    }
+}
+
+/* Opens the closed index, which must rebuild; returns by how much the heap in use grew at most. */
+static size_t rebuild_watched(struct room *room)
+{
+    struct watch watch = {.most = 0};
+    pthread_t thread;
+
+    meta_set(room, "rebuilding", 1);
+    size_t before = mallinfo2().uordblks;
+    assert_int_equal(pthread_create(&thread, NULL, watch_main, &watch), 0);
+    assert_int_equal(kb_open(room->store, room->index_dir, &room->kb), ERR_OK);
+    atomic_store(&watch.stop, true);
+    pthread_join(thread, NULL);
+    return watch.most > before ? watch.most - before : 0;
+}
+
+/* A rebuild takes every document, with a part of their names in memory at a time. */
+static void test_rebuild_memory(void **state)
+{
+    struct room *room = *state;
+    struct kb_result result;
+    struct kb_stats stats;
+
+    kb_close(room->kb);
+    (void)rebuild_watched(room);
+    kb_close(room->kb);
+    size_t empty = rebuild_watched(room); /* what opening takes */
+    kb_close(room->kb);
+    many_put(room);
+    size_t full = rebuild_watched(room);
+    kb_stats(room->kb, &stats);
+    assert_int_equal(stats.documents, 4);
+    for (unsigned i = 0; i < 4; i++) {
+        char part[8];
+        snprintf(part, sizeof part, "p%u", i);
+        room_search(room, part, "col_1", "lamp", &result);
+        assert_int_equal(result.count, 1);
+    }
+    if (!SANITIZED && full > empty + PEAK_MOST) {
+        fail_msg("%zu bytes, without documents %zu", full, empty);
     }
 }
 
@@ -185,10 +273,8 @@ int main(void)
 {
 #define ROOM_TEST(fn) cmocka_unit_test_setup_teardown(fn, room_setup, room_teardown)
     const struct CMUnitTest tests[] = {
-        ROOM_TEST(test_rebuilds),
-        ROOM_TEST(test_older_store),
-        ROOM_TEST(test_bulk),
-        ROOM_TEST(test_stream),
+        ROOM_TEST(test_rebuilds), ROOM_TEST(test_rebuild_memory), ROOM_TEST(test_older_store),
+        ROOM_TEST(test_bulk),     ROOM_TEST(test_stream),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
