@@ -86,7 +86,7 @@ static void many_put(struct room *room)
         struct changes *cs = changes_new();
         uint64_t rev;
         for (size_t k = 0; k < MANY_ONCE; k++, i++) {
-            char id[32], part[8];
+            char id[40], part[24];
             snprintf(id, sizeof id, "doc_%08zu", i);
             snprintf(part, sizeof part, "p%zu", i / (MANY / 4));
             json_t *doc = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "id", id, "collection_id", "col_1",
@@ -132,7 +132,7 @@ static void test_rebuild_memory(void **state)
     kb_stats(room->kb, &stats);
     assert_int_equal(stats.documents, 4);
     for (unsigned i = 0; i < 4; i++) {
-        char part[8];
+        char part[24];
         snprintf(part, sizeof part, "p%u", i);
         room_search(room, part, "col_1", "lamp", &result);
         assert_int_equal(result.count, 1);
