@@ -84,6 +84,8 @@ class FakeGraph:
         self.calls = []             # every send, in order of arrival, accepted or not
         self.auto_status = ()       # statuses posted by themselves after each accepted send, such as ("sent", "delivered")
         self.usage = {}             # headers of usage that answers to sends carry
+        self.read_delays = []       # seconds for which the next calls lie on the wire before they are read
+        self.arrived = 0            # calls, read or not
         self.limits = {}            # "number": sends a second, "pair": sends to one customer in 6 s; more get 130429 and 131056
         self.status_first = False   # post them before the send's answer
         self.statuses_held = None   # an event that statuses wait for before they are posted
@@ -176,6 +178,10 @@ class FakeGraph:
             with self.lock:
                 self.receipts.append((call.body["message_id"], "typing_indicator" in call.body))
             return self._answer(handler, 200, {"success": True})
+        with self.lock:
+            self.arrived += 1
+            delay = self.read_delays.pop(0) if self.read_delays else 0
+        time.sleep(delay)
         with self.lock:
             self.calls.append(call)
             step = self.script.pop(0) if self.script else ("accept",)
@@ -338,7 +344,7 @@ class FakeGraph:
 
     def _limit(self, call):
         """The platform's two rate limits, as (code, details)."""
-        for name, code, seconds in (("number", 130429, 1.0), ("pair", 131056, 6.0)):
+        for name, code, seconds in (("number", 130429, 1.0), ("pair", 131056, 6.0)) if self.limits else ():
             recent = [c for c in self.sends if call.at - c.at < seconds and (name == "number" or c.to == call.to)]
             if len(recent) >= self.limits.get(name, 1 << 30):
                 return (code, "limit of the " + name)

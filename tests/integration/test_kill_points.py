@@ -111,3 +111,33 @@ class KillPoints(unittest.TestCase):
         print(f"      {kills} kills, {total} acknowledged in {len(customers.acked)} conversations, "
               f"{len(self.graph.sends)} sent, {len(self.graph.calls)} calls, {doubts} held in declared doubt")
         self.assertGreater(total, kills)
+
+
+class Doubts(unittest.TestCase):
+    """How these stories end: what a slow platform reads late is not taken for what it never got."""
+
+    def test_a_call_that_is_read_late_is_no_doubt(self):
+        with Daemon(**DOUBTS_WAIT) as daemon, FakeGraph() as graph:
+            graph.auto_status = ("sent", "delivered")
+            channel = daemon.whatsapp(graph.url)
+            graph.attach(daemon.url + channel["webhook_path"])
+            daemon.push("Opening hours", "The shop opens at 9 in the morning.")
+            graph.read_delays = [1, 4]  # of three; the second is longer than the wait in which decide_doubts lets doubts end
+            sender, wamids = "+14155550100", []
+            for count in range(1, 4):
+                wamids.append(graph.new_wamid())
+                self.assertEqual(graph.post(graph.text_payload(sender, "When does the shop open?", wamid=wamids[-1])).status, 200)
+                wait_for(lambda: sum(m["direction"] == "out" for m in daemon.messages(daemon.conversations()[0]["id"])) == count,
+                         "an answer", 20)
+            wait_for(lambda: graph.arrived, "the first call", 20)
+            told = graph.wait_told
+
+            def wait_told():
+                told()
+                wait_for(lambda: graph.arrived > 1, "the call behind the doubt", 20)
+            graph.wait_told = wait_told
+            decide_doubts(daemon, graph)
+            wait_for(lambda: len(graph.sends) == 3, "all calls to be read", 20)
+            told()
+            self.assertEqual(assert_answered_once(self, daemon, graph, {sender: wamids}), 0)
+            self.assertEqual(len(graph.sends), 3)

@@ -79,6 +79,7 @@ class Daemon:
         self.data = os.path.join(self.dir, "data")
         self.options = {"quiet_time": "0s", "allow_private_networks": None, **options}
         self.process = None
+        self.starts = []        # moments of the monotonic clock
         self.log_handle = None  # a file that takes the log in place of ours
         self.url = None
         self.listen = "127.0.0.1:0"  # the free port found at the first start is kept for later ones
@@ -104,6 +105,7 @@ class Daemon:
     def start(self):
         self.log = open(os.path.join(self.dir, "log"), "ab")
         log = self.log_handle or self.log
+        self.starts.append(time.monotonic())
         self.process = subprocess.Popen([CHASQUI, "serve", "--data", self.data, "--listen", self.listen, *self.flags()],
                                         stdout=subprocess.PIPE, stderr=log, env=self.env(), text=True)
         line = self.process.stdout.readline()
