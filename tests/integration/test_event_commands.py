@@ -21,7 +21,7 @@ OTHERS = ("message.transcribed", "template.updated", "webhook.failing", "webhook
 
 class CommandCase(unittest.TestCase):
     def setUp(self):
-        self.daemon = Daemon(webhooks_schedule_test="0,1000", knowledge_retry_first="10ms").start()
+        self.daemon = Daemon(webhooks_schedule_test="0,1000", source_retry="10ms").start()
         self.addCleanup(self.daemon.close)
 
     def spawn(self, *args):
