@@ -185,6 +185,20 @@ enum err conversation_move(struct changes *cs, struct snapshot *snap, const char
     return rc;
 }
 
+void conversation_care(struct changes *cs, const char *part, const json_t *conversation, const char *what,
+                       int64_t wait_ms)
+{
+    const char *id = jx_str_or(conversation, "id", "");
+    const char *at = jx_str_or(jx_obj(conversation, "handoff"), "at", "");
+    char lane[JOB_LANE_MAX];
+    json_t *payload = json_pack("{s:s, s:s, s:s, s:I}", "conversation_id", id, "at", at, "what", what,
+                                "due_ms", (json_int_t)(clock_wall_ms() + wait_ms));
+
+    snprintf(lane, sizeof lane, "%.60s/%.20s", id, what);
+    changes_push(cs, QUEUE_CARE, part, lane, wait_ms, payload);
+    json_decref(payload);
+}
+
 void conversation_hand_over(struct changes *cs, struct snapshot *snap, const char *part, json_t *conversation,
                             const char *reason, const char *note)
 {

@@ -34,6 +34,11 @@ void conversation_put(struct changes *cs, const char *part, json_t *conversation
 void conversation_event(struct changes *cs, struct snapshot *snap, const char *part, const char *type,
                         const json_t *conversation);
 
+/* Has the agent's care look at the conversation's handoff after so many ms; what: "begin" (plan its timers),
+ * or one of them (agent/handoff/care.c). The handoff has its "at". */
+void conversation_care(struct changes *cs, const char *part, const json_t *conversation, const char *what,
+                       int64_t wait_ms);
+
 /* To a person: status handoff, mode human, "handoff" {reason, note, at}, event handoff.triggered; the caller
  * writes the record. Nothing happens where a person already has it. */
 void conversation_hand_over(struct changes *cs, struct snapshot *snap, const char *part, json_t *conversation,

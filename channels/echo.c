@@ -76,6 +76,9 @@ static void take_over(struct changes *cs, struct snapshot *snap, const char *par
         jx_set_str(conversation, "status", "handoff");
         jx_set_str(conversation, "mode", "human");
         jx_set(conversation, "assigned_to", json_pack("{s:s}", "name", AUTHOR));
+        jx_set(conversation, "handoff", json_pack("{s:s, s:b}", "reason", "joined", "joined", 1));
+        jx_set_time(jx_obj(conversation, "handoff"), "at", clock_wall_ms());
+        conversation_care(cs, part, conversation, "begin", 0);
         jx_set(data, "agent", json_pack("{s:s}", "name", AUTHOR));
         jx_set(data, "conversation", json_deep_copy(conversation));
         event_append(cs, snap, part, "agent.joined", &about, data, NULL);

@@ -136,6 +136,7 @@ static void conversation_follow(struct changes *cs, struct snapshot *snap, const
     }
     if (ai && !conversation_is_human(conversation)) {
         conversation_hand_over(cs, snap, part, conversation, lost->reason, lost->note);
+        conversation_care(cs, part, conversation, "begin", 0);
         changed = true;
     }
     if (changed) {

@@ -79,22 +79,13 @@ void care_announcement(const json_t *agent, const char *announce, int64_t now_ms
     }
 }
 
-/* Plans one timer. */
+/* Plans one timer; none for a setting that is not there. */
 static void plan(struct changes *cs, const char *part, const json_t *conversation, const char *what,
                  int64_t seconds)
 {
-    const char *id = jx_str_or(conversation, "id", "");
-    const char *at = jx_str_or(jx_obj(conversation, "handoff"), "at", "");
-    char lane[JOB_LANE_MAX];
-
-    if (seconds <= 0) {
-        return;
+    if (seconds > 0) {
+        conversation_care(cs, part, conversation, what, seconds * SECOND);
     }
-    json_t *payload = json_pack("{s:s, s:s, s:s, s:I}", "conversation_id", id, "at", at, "what", what,
-                                "due_ms", (json_int_t)(clock_wall_ms() + seconds * SECOND));
-    snprintf(lane, sizeof lane, "%.60s/%.20s", id, what);
-    changes_push(cs, QUEUE_CARE, part, lane, seconds * SECOND, payload);
-    json_decref(payload);
 }
 
 /* Sets the person or queue that looks after the conversation. */
@@ -260,10 +251,21 @@ static void go_back(struct care *care)
     handoff_resolve(care->cs, care->snap, care->part, care->conversation, care->rev, "ai");
 }
 
+/* What the platform's refusal or a word from the phone made a person's gets the timers that the agent's own
+ * handoffs have. */
+static void take_up(struct care *care)
+{
+    if (!jx_bool(jx_obj(care->conversation, "handoff"), "joined", false)) {
+        care_assign(care->snap, care->part, care->conversation);
+    }
+    care_begin(care->cs, care->snap, care->part, care->conversation);
+    conversation_put(care->cs, care->part, care->conversation, care->rev);
+}
+
 static const struct {
     const char *what;
     void (*fn)(struct care *care);
-} timers[] = {{"escalate", escalate}, {"return", go_back}};
+} timers[] = {{"begin", take_up}, {"escalate", escalate}, {"return", go_back}};
 
 /* Whether the conversation is still in the handoff that the timer was set for. */
 static bool same_handoff(const struct care *care)

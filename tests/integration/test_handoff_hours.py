@@ -55,6 +55,21 @@ class HandoffHours(WithApp):
         self.assertEqual(self.triggered("nobody_joined"), [])
         self.assertEqual(self.only_conversation()["assigned_to"], {"name": "Ana"})
 
+    def test_a_reply_that_the_platform_refused_is_looked_after_like_any_handoff(self):
+        self.settings(handoff={"assign_to": "desk", "escalate_after": 1, "escalate_to": "second desk"})
+        self.graph.fail_next(131047)
+        self.graph.says(CUSTOMER, "When does the shop open?")
+        wait_for(lambda: self.triggered("nobody_joined"), "the escalation")
+        self.assertEqual(self.only_conversation()["assigned_to"], {"name": "second desk"})
+        self.assertEqual([e["data"]["reason"] for e in self.app.events if e["type"] == "handoff.triggered"], ["window_closed", "nobody_joined"])
+
+    def test_after_a_word_from_the_phone_and_silence_the_ai_goes_on(self):
+        self.settings(handoff={"return_after": 2, "escalate_after": 1, "escalate_to": "second desk"})
+        self.graph.echo(CUSTOMER, "Hello, this is the owner.")
+        resolved = self.app.wait("handoff.resolved")[0]
+        self.assertEqual(resolved["data"]["return_to"], "ai")
+        self.assertEqual((self.only_conversation()["mode"], self.triggered("nobody_joined")), ("ai", []))
+
     def test_after_silence_the_ai_goes_on_where_the_shop_wants_it(self):
         self.settings(handoff={"return_after": 2})
         conversation = self.asks_for_a_person()
