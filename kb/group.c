@@ -98,14 +98,7 @@ static unsigned count_at(const struct kb_postings *p, uint32_t slot, size_t slot
     size_t absent = slots - p->count, low = slot > absent + *from ? slot - absent : *from;
     size_t high = slot < p->count ? (size_t)slot + 1 : p->count;
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (at[middle] >> 8 < slot) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
+    low = kb_postings_seek(p, slot, low, high);
     *from = low;
     return low < p->count && at[low] >> 8 == slot ? at[low] & 255u : 0;
 }

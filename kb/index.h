@@ -24,6 +24,20 @@ static inline const uint32_t *kb_postings_at(const struct kb_postings *p)
 {
     return p->room <= 2 ? p->near : p->far;
 }
+/* The place in [low, high) of the first entry whose slot is not below this one; high if there is none. */
+static inline size_t kb_postings_seek(const struct kb_postings *p, uint32_t slot, size_t low, size_t high)
+{
+    const uint32_t *at = kb_postings_at(p);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (at[middle] >> 8 < slot) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
 
 struct kb_vocable {
     uint32_t text; /* in index->texts */

@@ -264,15 +264,7 @@ static bool holds(const struct kb_index *index, uint32_t slot, const struct kb_m
     }
     const struct kb_postings *p = &index->words[position - 1].postings;
     const uint32_t *at = kb_postings_at(p);
-    size_t low = 0, high = p->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (at[middle] >> 8 < slot) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
+    size_t low = kb_postings_seek(p, slot, 0, p->count);
     return low < p->count && at[low] >> 8 == slot;
 }
 

@@ -8,9 +8,8 @@ import shutil
 import signal
 import unittest
 
-from tests.fakes.graph import FakeGraph
 from tests.integration.test_kill_points import Mortal, has_hook
-from tests.support.customers import conversations
+from tests.support.customers import conversations, open_shop
 from tests.support.daemon import wait_for
 
 CUSTOMERS = [f"+1653555{number:04d}" for number in range(12)]
@@ -25,14 +24,7 @@ class CopyKilled(unittest.TestCase):
     def setUp(self):
         if not has_hook():
             self.skipTest("this binary is built without CHASQUI_KILL_POINTS")
-        self.daemon = Mortal().start()
-        self.addCleanup(self.daemon.close)
-        self.graph = FakeGraph()
-        self.addCleanup(self.graph.__exit__)
-        self.graph.auto_status = ("sent", "delivered")
-        channel = self.daemon.whatsapp(self.graph.url)
-        self.graph.attach(self.daemon.url + channel["webhook_path"])
-        self.daemon.push("Opening hours", "The shop opens at 9 in the morning.")
+        open_shop(self, Mortal())
         for sender in CUSTOMERS:
             self.assertEqual(self.graph.says(sender, "When does the shop open?").status, 200)
         wait_for(lambda: len(self.graph.sends) == len(CUSTOMERS), "the answers")

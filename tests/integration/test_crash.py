@@ -9,8 +9,7 @@ import threading
 import time
 import unittest
 
-from tests.fakes.graph import FakeGraph
-from tests.support.customers import DOUBTS_WAIT, assert_answered_once, decide_doubts
+from tests.support.customers import DOUBTS_WAIT, assert_answered_once, decide_doubts, open_shop
 from tests.support.daemon import Daemon, wait_for
 
 ROUNDS = int(os.environ.get("TEST_KILL_ROUNDS", "60"))
@@ -21,14 +20,7 @@ class CrashCase(unittest.TestCase):
     options = DOUBTS_WAIT
 
     def setUp(self):
-        self.daemon = Daemon(plan_enterprise="0,0,0", **self.options).start()
-        self.addCleanup(self.daemon.close)
-        self.graph = FakeGraph()
-        self.addCleanup(self.graph.__exit__)
-        self.graph.auto_status = ("sent", "delivered")
-        channel = self.daemon.whatsapp(self.graph.url)
-        self.graph.attach(self.daemon.url + channel["webhook_path"])
-        self.daemon.push("Opening hours", "The shop opens at 9 in the morning.")
+        open_shop(self, Daemon(plan_enterprise="0,0,0", **self.options))
 
     def reply(self):
         """Our message of the only conversation, as it is now."""

@@ -8,8 +8,7 @@ import subprocess
 import time
 import unittest
 
-from tests.fakes.graph import FakeGraph
-from tests.support.customers import Customers, assert_answered_once
+from tests.support.customers import Customers, assert_answered_once, open_shop
 from tests.support.daemon import ROOT, Daemon, wait_for
 
 MIB = 1 << 20
@@ -20,14 +19,7 @@ class Fault(unittest.TestCase):
     """A daemon with a WhatsApp channel, knowledge and customers."""
 
     def serve(self, daemon):
-        self.daemon = daemon.start()
-        self.addCleanup(self.daemon.close)
-        self.graph = FakeGraph()
-        self.addCleanup(self.graph.__exit__)
-        self.graph.auto_status = ("sent", "delivered")
-        channel = self.daemon.whatsapp(self.graph.url)
-        self.graph.attach(self.daemon.url + channel["webhook_path"])
-        self.daemon.push("Opening hours", "The shop opens at 9 in the morning.")
+        open_shop(self, daemon)
 
     def customers(self, **how):
         customers = Customers(self.graph, **how)

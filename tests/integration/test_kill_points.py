@@ -14,7 +14,7 @@ import time
 import unittest
 
 from tests.fakes.graph import FakeGraph
-from tests.support.customers import DOUBTS_WAIT, Customers, assert_answered_once, decide_doubts
+from tests.support.customers import Customers, DOUBTS_WAIT, assert_answered_once, decide_doubts, open_shop
 from tests.support.daemon import CHASQUI, ROOT, Daemon, wait_for
 
 ROUNDS = int(os.environ.get("TEST_KILL_ROUNDS", "1"))
@@ -76,14 +76,7 @@ class KillPoints(unittest.TestCase):
     def setUp(self):
         if not has_hook():
             self.skipTest("this binary is built without CHASQUI_KILL_POINTS")
-        self.daemon = Mortal(plan_enterprise="0,0,0", **DOUBTS_WAIT).start()
-        self.addCleanup(self.daemon.close)
-        self.graph = FakeGraph()
-        self.addCleanup(self.graph.__exit__)
-        self.graph.auto_status = ("sent", "delivered")
-        channel = self.daemon.whatsapp(self.graph.url)
-        self.graph.attach(self.daemon.url + channel["webhook_path"])
-        self.daemon.push("Opening hours", "The shop opens at 9 in the morning.")
+        open_shop(self, Mortal(plan_enterprise="0,0,0", **DOUBTS_WAIT))
 
     def test_killed_at_every_point_nothing_is_lost_double_or_out_of_order(self):
         seed = int(os.environ.get("TEST_SEED", random.randrange(1 << 30)))

@@ -4,9 +4,22 @@ import itertools
 import threading
 import time
 
+from tests.fakes.graph import FakeGraph
 from tests.support.daemon import wait_for
 
 Post = collections.namedtuple("Post", "began ended status retry_after")
+
+
+def open_shop(case, daemon):
+    """The case's daemon, started, with one document and a WhatsApp channel on a platform that tells statuses."""
+    case.daemon = daemon.start()
+    case.addCleanup(case.daemon.close)
+    case.graph = FakeGraph()
+    case.addCleanup(case.graph.__exit__)
+    case.graph.auto_status = ("sent", "delivered")
+    channel = case.daemon.whatsapp(case.graph.url)
+    case.graph.attach(case.daemon.url + channel["webhook_path"])
+    case.daemon.push("Opening hours", "The shop opens at 9 in the morning.")
 
 
 class Customers:
